@@ -1,0 +1,244 @@
+-- Triggers and views of a company. Run when the company is made, and again by
+-- stakesync_upgrade_company: everything here can be replaced.
+
+CREATE OR REPLACE TRIGGER zzz_stakesync_keys BEFORE INSERT OR UPDATE ON @company@.stakeholder
+	FOR EACH ROW EXECUTE FUNCTION @extension@.stakesync_register_keys();
+CREATE OR REPLACE TRIGGER zzz_stakesync_insert AFTER INSERT ON @company@.stakeholder
+	REFERENCING NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION @extension@.stakesync_register_record();
+CREATE OR REPLACE TRIGGER zzz_stakesync_update AFTER UPDATE ON @company@.stakeholder
+	REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION @extension@.stakesync_register_record();
+CREATE OR REPLACE TRIGGER zzz_stakesync_delete AFTER DELETE ON @company@.stakeholder
+	REFERENCING OLD TABLE AS old_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION @extension@.stakesync_register_record();
+
+CREATE OR REPLACE TRIGGER stakesync_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @company@._fetch
+	FOR EACH STATEMENT EXECUTE FUNCTION @extension@.stakesync_refuse_dml();
+CREATE OR REPLACE TRIGGER stakesync_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @company@.sync_run
+	FOR EACH STATEMENT EXECUTE FUNCTION @extension@.stakesync_refuse_dml();
+CREATE OR REPLACE TRIGGER stakesync_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @company@.change
+	FOR EACH STATEMENT EXECUTE FUNCTION @extension@.stakesync_refuse_dml();
+
+-- Running means that somebody holds the connection's lock
+CREATE OR REPLACE VIEW @company@.fetch_run AS
+SELECT f.fetch_id, f.connection, f.mode,
+	CASE WHEN f.state IN ('queued', 'running') AND l.pid IS NULL THEN 'interrupted' ELSE f.state END AS state,
+	f.complete, f.phase, f.started_at, f.finished_at, f.requests, f.retries, f.pages, f.records, f.bytes,
+	f.expected, f.added, f.changed, f.unchanged, f.missing,
+	CASE WHEN f.state IN ('queued', 'running') AND l.pid IS NULL THEN 'the fetch was interrupted' ELSE f.message END AS message,
+	CASE WHEN f.state IN ('queued', 'running') AND l.pid IS NULL THEN 'Fetch again: SELECT stakesync_fetch().' ELSE f.hint END AS hint,
+	CASE WHEN f.state IN ('queued', 'running') AND l.pid IS NULL THEN '57P02' ELSE f.sqlstate END AS sqlstate,
+	round((f.records / nullif(extract(epoch FROM coalesce(f.finished_at, clock_timestamp()) - f.started_at), 0))::numeric, 1) AS rate,
+	CASE WHEN f.state = 'running' AND l.pid IS NOT NULL AND f.records > 0 AND f.expected >= f.records
+		THEN ceil((f.expected - f.records) * extract(epoch FROM clock_timestamp() - f.started_at) / f.records)::bigint END AS seconds_left
+FROM @company@._fetch f
+LEFT JOIN @company@.connection c ON c.connection = f.connection
+LEFT JOIN pg_catalog.pg_locks l ON f.state IN ('queued', 'running') AND l.pid = f.pid
+	AND l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
+	AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+	AND l.classid = '@company@.connection'::pg_catalog.regclass
+	AND l.objid = c.connection_id AND l.objsubid = 0;
+
+-- private: each connection's configuration as the deciding functions read it
+CREATE OR REPLACE VIEW @company@._config AS
+SELECT c.connection, c.last_complete_fetch,
+	pg_catalog.jsonb_build_object(
+		'connection', c.connection,
+		'identifier', c.identifier,
+		'email', c.email,
+		'settings', c.settings,
+		'today', (pg_catalog.now() AT TIME ZONE y.timezone)::date,
+		'writes_identifier', NOT EXISTS (
+			SELECT FROM @company@.connection o
+			WHERE o.identifier IS NOT NULL AND o.state <> 'disconnected'
+				AND (o.precedence, -o.connection_id) > (c.precedence, -c.connection_id)),
+		'fields', coalesce((
+			SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('field', m.field, 'mode', m.mode, 'on_null', m.on_null, 'review', m.review) ORDER BY m.field)
+			FROM @company@.mapping m WHERE m.connection = c.connection), '[]'),
+		'conditions', coalesce((
+			SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('field', d.field, 'operator', d.operator, 'any_of', d.any_of) ORDER BY d.condition_id)
+			FROM @company@.condition d WHERE d.connection = c.connection), '[]')
+	) AS config
+FROM @company@.connection c CROSS JOIN @company@._company y;
+
+-- private: an employee, the stakeholder he is or would be, and what else decides
+CREATE OR REPLACE VIEW @company@._case AS
+SELECT e.connection, e.remote_id, k.config, k.last_complete_fetch AS as_of,
+	e AS employee, s AS stakeholder,
+	coalesce(l.stakeholder_id, s.stakeholder_id) AS stakeholder_id,
+	CASE WHEN l.stakeholder_id IS NOT NULL THEN 'link'
+		WHEN i.stakeholder_id IS NOT NULL THEN 'identifier'
+		WHEN s.stakeholder_id IS NOT NULL AND s.email_key = e.email_key AND s.identifier_key IS NOT NULL THEN 'email'
+		WHEN s.stakeholder_id IS NOT NULL THEN 'name' END AS match,
+	CASE WHEN l.stakeholder_id IS NULL AND s.stakeholder_id IS NULL AND e.missing_since IS NULL AND e.name_key IS NOT NULL
+		THEN (SELECT pg_catalog.count(*) FROM @company@.stakeholder n
+			WHERE n.name_key = e.name_key AND n.identifier_key IS NULL AND n.kind = 'natural person'
+				AND NOT EXISTS (SELECT FROM @company@.link nl WHERE nl.stakeholder_id = n.stakeholder_id AND nl.until IS NULL AND nl.how <> 'not')) END AS namesakes,
+	CASE WHEN r.remote_ids IS NOT NULL AND e.missing_since IS NULL
+		THEN ARRAY(SELECT o.remote_id FROM @company@.employee o
+			WHERE o.connection = e.connection AND o.remote_id = ANY (r.remote_ids) AND o.remote_id <> e.remote_id
+				AND o.missing_since IS NULL AND o.employment_status IS DISTINCT FROM 'INACTIVE'
+				AND @extension@.stakesync_in_scope(k.config, o) ORDER BY o.remote_id) END AS rivals,
+	CASE WHEN l.stakeholder_id IS NULL AND s.stakeholder_id IS NOT NULL
+		THEN (SELECT pg_catalog.min(h.remote_id) FROM @company@.link h
+			WHERE h.stakeholder_id = s.stakeholder_id AND h.connection = e.connection AND h.remote_id <> e.remote_id
+				AND h.until IS NULL AND h.how <> 'not') END AS holder,
+	l.stakeholder_id IS NOT NULL AND s.stakeholder_id IS NULL AS deleted,
+	CASE WHEN l.stakeholder_id IS NULL AND s.stakeholder_id IS NULL AND e.missing_since IS NULL
+		THEN EXISTS (SELECT FROM @company@.stakeholder p
+				WHERE p.email_key = e.email_key
+					AND NOT EXISTS (SELECT FROM @company@.link pl WHERE pl.stakeholder_id = p.stakeholder_id AND pl.until IS NULL AND pl.how <> 'not'))
+			OR EXISTS (SELECT FROM @company@.stakeholder p
+				WHERE p.birthdate = e.birthdate
+					AND pg_catalog.string_to_array(p.name_key, ' ') && pg_catalog.string_to_array(e.name_key, ' ')
+					AND NOT EXISTS (SELECT FROM @company@.link pl WHERE pl.stakeholder_id = p.stakeholder_id AND pl.until IS NULL AND pl.how <> 'not')) END AS duplicate,
+	a.said, a.never, NULL::jsonb AS pins,
+	m AS manager,
+	CASE WHEN e.manager IS NULL THEN NULL
+		WHEN ml.stakeholder_id IS NOT NULL THEN ml.stakeholder_id
+		ELSE (SELECT q.stakeholder_id FROM @company@.stakeholder q WHERE q.identifier_key = m.identifier_key) END AS manager_id,
+	CASE WHEN m.identifier_key IS NULL OR ml.stakeholder_id IS NOT NULL THEN false
+		ELSE EXISTS (SELECT FROM @company@._claim mc WHERE mc.connection = m.connection AND mc.identifier_key = m.identifier_key) END AS manager_claimed,
+	y.path AS manager_cycle,
+	CASE WHEN s.manager_id IS NOT NULL AND s.manager_id IS DISTINCT FROM ml.stakeholder_id
+		THEN (SELECT coalesce(w.identifier, '#' || w.stakeholder_id) FROM @company@.stakeholder w WHERE w.stakeholder_id = s.manager_id) END AS old_manager
+FROM @company@.employee e
+JOIN @company@._config k ON k.connection = e.connection
+LEFT JOIN @company@.link l ON l.remote_id = e.remote_id AND l.connection = e.connection AND l.until IS NULL AND l.how <> 'not'
+LEFT JOIN @company@.stakeholder i ON l.stakeholder_id IS NULL AND i.identifier_key = e.identifier_key
+LEFT JOIN @company@.stakeholder s ON s.stakeholder_id = coalesce(l.stakeholder_id, i.stakeholder_id,
+	CASE WHEN l.stakeholder_id IS NULL AND i.stakeholder_id IS NULL AND e.missing_since IS NULL
+		THEN coalesce(
+			(SELECT pg_catalog.min(b.stakeholder_id) FROM @company@.stakeholder b
+				WHERE b.email_key = e.email_key AND b.identifier_key IS NOT NULL AND b.kind = 'natural person'
+					AND EXISTS (SELECT FROM @company@.link bl WHERE bl.stakeholder_id = b.stakeholder_id AND bl.connection <> e.connection AND bl.until IS NULL AND bl.how <> 'not')
+					AND (b.birthdate = e.birthdate) IS NOT FALSE
+					AND NOT EXISTS (SELECT FROM @company@.employee x WHERE x.connection = e.connection AND x.email_key = e.email_key AND x.remote_id <> e.remote_id AND x.missing_since IS NULL)
+				HAVING pg_catalog.count(*) = 1),
+			(SELECT pg_catalog.min(n.stakeholder_id) FROM @company@.stakeholder n
+				WHERE n.name_key = e.name_key AND n.identifier_key IS NULL AND n.kind = 'natural person'
+					AND NOT EXISTS (SELECT FROM @company@.link nl WHERE nl.stakeholder_id = n.stakeholder_id AND nl.until IS NULL AND nl.how <> 'not')
+				HAVING pg_catalog.count(*) = 1
+					AND pg_catalog.bool_and((n.birthdate = e.birthdate) IS NOT FALSE AND (n.email_key = e.email_key) IS NOT FALSE)
+					AND NOT EXISTS (SELECT FROM @company@.employee x WHERE x.connection = e.connection AND x.name_key = e.name_key AND x.remote_id <> e.remote_id AND x.missing_since IS NULL)))
+		END)
+LEFT JOIN @company@._applied a ON a.remote_id = e.remote_id AND a.connection = e.connection
+LEFT JOIN @company@._claim r ON r.connection = e.connection AND r.identifier_key = e.identifier_key
+LEFT JOIN @company@.employee m ON m.remote_id = e.manager AND m.connection = e.connection
+LEFT JOIN @company@.link ml ON ml.remote_id = e.manager AND ml.connection = e.connection AND ml.until IS NULL AND ml.how <> 'not'
+LEFT JOIN @company@._cycle y ON y.remote_id = e.remote_id AND y.connection = e.connection
+WHERE e.missing_since IS NULL OR l.stakeholder_id IS NOT NULL;
+
+CREATE OR REPLACE VIEW @company@.preview AS
+SELECT c.connection, c.remote_id, c.stakeholder_id, d.identifier, d.name, d.action, c.match, d.changes, d.problems, d.reason, c.as_of
+FROM @company@._case c
+CROSS JOIN LATERAL @extension@.stakesync_decide(c.config, c.employee, c.stakeholder, c.match, c.namesakes, c.rivals, c.holder, c.deleted,
+	c.duplicate, c.said, c.never, c.pins, c.manager, c.manager_id, c.manager_claimed, c.manager_cycle, c.old_manager, false) d;
+
+CREATE OR REPLACE VIEW @company@.preview_change AS
+SELECT c.connection, c.remote_id, c.stakeholder_id, d.identifier, d.name, d.action, c.match, f.field, f.old_value, f.new_value, f.state, f.note
+FROM @company@._case c
+CROSS JOIN LATERAL @extension@.stakesync_decide(c.config, c.employee, c.stakeholder, c.match, c.namesakes, c.rivals, c.holder, c.deleted,
+	c.duplicate, c.said, c.never, c.pins, c.manager, c.manager_id, c.manager_claimed, c.manager_cycle, c.old_manager, true) d
+CROSS JOIN LATERAL pg_catalog.jsonb_to_recordset(d.fields) AS f(field text, old_value text, new_value text, state text, note text);
+
+-- private: what the guards say of the preview, one row per guard
+CREATE OR REPLACE VIEW @company@._guard AS
+WITH p AS MATERIALIZED (
+	SELECT connection, action, match, changes, problems FROM @company@.preview
+), base AS (
+	SELECT c.connection, c.settings, c.first_applied_at,
+		(SELECT pg_catalog.count(*) FROM @company@.employee e
+			JOIN @company@.link l ON l.remote_id = e.remote_id AND l.connection = e.connection AND l.until IS NULL AND l.how <> 'not'
+			WHERE e.connection = c.connection AND e.missing_since IS NULL) AS base
+	FROM @company@.connection c
+), counted AS (
+	SELECT connection, 'terminate' AS guard, 'update' AS action, NULL::text AS field, pg_catalog.count(*) AS people
+	FROM p WHERE action = 'update' AND changes -> 'employment_status' ->> 'new' = 'INACTIVE'
+		OR action = 'update' AND changes -> 'termination_date' ->> 'old' IS NULL AND changes -> 'termination_date' ->> 'new' IS NOT NULL
+	GROUP BY connection
+	UNION ALL
+	SELECT p.connection, 'clear', 'update', f.key, pg_catalog.count(*)
+	FROM p CROSS JOIN LATERAL pg_catalog.jsonb_each(p.changes) f
+	WHERE p.action = 'update' AND f.value ->> 'new' IS NULL
+	GROUP BY p.connection, f.key
+	UNION ALL
+	SELECT connection, 'identifier', 'update', NULL, pg_catalog.count(*)
+	FROM p WHERE action = 'update' AND changes -> 'identifier' ->> 'old' IS NOT NULL
+	GROUP BY connection
+	UNION ALL
+	SELECT connection, 'identity', 'update', NULL, pg_catalog.count(*)
+	FROM p WHERE action = 'update' AND (changes -> 'name' ->> 'old' IS NOT NULL OR changes -> 'email' ->> 'old' IS NOT NULL)
+	GROUP BY connection
+	UNION ALL
+	SELECT p.connection, 'create', 'create', NULL, pg_catalog.count(*)
+	FROM p JOIN base b ON b.connection = p.connection AND b.first_applied_at IS NOT NULL
+	WHERE p.action = 'create'
+	GROUP BY p.connection
+), judged AS (
+	SELECT n.connection, n.guard, n.action, n.field, n.people, b.base,
+		coalesce((b.settings -> 'guards' ->> n.guard)::numeric,
+			CASE n.guard WHEN 'terminate' THEN 5 WHEN 'clear' THEN 5 WHEN 'identifier' THEN 5 WHEN 'identity' THEN 10 ELSE 20 END) AS percent
+	FROM counted n JOIN base b USING (connection)
+), first_sync AS (
+	SELECT b.connection,
+		pg_catalog.count(*) FILTER (WHERE p.action = 'create') AS creates,
+		pg_catalog.count(*) FILTER (WHERE p.action = 'create' AND p.problems @> '[{"code": "possible_duplicate"}]') AS duplicates,
+		pg_catalog.count(*) FILTER (WHERE p.action IN ('update', 'unchanged') AND p.match IS DISTINCT FROM 'link') AS found,
+		(SELECT pg_catalog.count(*) FROM @company@.stakeholder s
+			WHERE s.kind = 'natural person'
+				AND NOT EXISTS (SELECT FROM @company@.link l WHERE l.stakeholder_id = s.stakeholder_id AND l.until IS NULL AND l.how <> 'not')) AS unlinked
+	FROM base b JOIN p USING (connection)
+	WHERE b.first_applied_at IS NULL
+	GROUP BY b.connection
+)
+SELECT connection, guard, action, field, people,
+	pg_catalog.floor(base * percent / 100)::bigint AS limit_people, base,
+	base > 0 AND people > 10 AND people * 100 > base * percent AS holds,
+	CASE guard
+		WHEN 'terminate' THEN pg_catalog.format('%s of %s people would be terminated, the limit is %s %%', people, base, percent)
+		WHEN 'clear' THEN pg_catalog.format('%s would be cleared for %s of %s people, the limit is %s %%', field, people, base, percent)
+		WHEN 'identifier' THEN pg_catalog.format('the identifier of %s of %s people would change, the limit is %s %%', people, base, percent)
+		WHEN 'identity' THEN pg_catalog.format('name or email of %s of %s people would change, the limit is %s %%', people, base, percent)
+		ELSE pg_catalog.format('%s people would be created beside %s, the limit is %s %%', people, base, percent) END AS message
+FROM judged
+UNION ALL
+SELECT connection, 'duplicate', 'create', NULL, duplicates, pg_catalog.floor(creates * 0.05)::bigint, unlinked,
+	unlinked > 0 AND (duplicates > 10 AND duplicates * 20 > creates OR creates > 10 AND found * 2 < unlinked),
+	pg_catalog.format('first sync into a register that is not empty: %s of its %s unlinked people found a match, %s of %s people to create may be duplicates',
+		found, unlinked, duplicates, creates)
+FROM first_sync;
+
+CREATE OR REPLACE VIEW @company@.preview_summary AS
+SELECT c.connection, a.action,
+	CASE WHEN c.last_complete_fetch IS NOT NULL THEN coalesce(n.people, 0) END AS people,
+	g.limit_people, g.base, coalesce(g.holds, false) AS holds, c.last_complete_fetch AS as_of,
+	CASE WHEN c.last_complete_fetch IS NULL THEN 'nothing fetched yet: SELECT stakesync_fetch()' ELSE g.message END AS message
+FROM @company@.connection c
+CROSS JOIN (VALUES (1, 'create'), (2, 'update'), (3, 'unchanged'), (4, 'excluded'), (5, 'conflict'), (6, 'invalid'), (7, 'missing')) AS a(place, action)
+LEFT JOIN (SELECT p.connection, p.action, pg_catalog.count(*) AS people FROM @company@.preview p GROUP BY p.connection, p.action) n
+	ON n.connection = c.connection AND n.action = a.action
+LEFT JOIN (SELECT w.connection, w.action, pg_catalog.min(w.limit_people) AS limit_people, pg_catalog.max(w.base) AS base,
+		pg_catalog.bool_or(w.holds) AS holds,
+		pg_catalog.string_agg(w.message, '; ' ORDER BY w.guard, w.field) FILTER (WHERE w.holds) AS message
+	FROM @company@._guard w GROUP BY w.connection, w.action) g
+	ON g.connection = c.connection AND g.action = a.action
+ORDER BY c.connection, a.place;
+
+CREATE OR REPLACE VIEW @company@.history AS
+SELECT c.stakeholder_id, f.field, c.before ->> f.field AS old_value, c.after ->> f.field AS new_value,
+	c.at, c.by, c.sync_id, c.connection, c.remote_id
+FROM @company@.change c
+CROSS JOIN LATERAL (
+	SELECT k.field FROM pg_catalog.jsonb_object_keys(coalesce(c.before, '{}') || coalesce(c.after, '{}')) AS k(field)) f
+WHERE c.state IN ('applied', 'reverted') AND c.action <> 'link';
+
+COMMENT ON VIEW @company@.fetch_run IS 'Fetches, running and past';
+COMMENT ON VIEW @company@.preview IS 'What a sync would do to each person: create, update, unchanged, excluded, conflict, invalid, missing';
+COMMENT ON VIEW @company@.preview_change IS 'The preview field by field';
+COMMENT ON VIEW @company@.preview_summary IS 'The preview in figures: one row per action, with what would hold a sync';
+COMMENT ON VIEW @company@.history IS 'Every change of every field: who, when, by which sync and source record';
+COMMENT ON VIEW @company@._config IS 'Private to stakesync';
+COMMENT ON VIEW @company@._case IS 'Private to stakesync';
+COMMENT ON VIEW @company@._guard IS 'Private to stakesync';

@@ -1,0 +1,698 @@
+/*
+ * Fetching, in the worker.
+ *
+ * The path of a fetch: take the connection's lock, write its row, wait for a
+ * slot, read pages, merge. Nobody but the worker touches the network, and it
+ * has no transaction open while it waits: what it must know is read before,
+ * a batch of records is compared with the picture in a short transaction of
+ * its own, progress is another, and the merge is the last one. So a fetch
+ * holds back no vacuum and no DROP DATABASE, and a fetch that ends early has
+ * changed nothing.
+ *
+ * An unchanged record costs one hash: its bytes are hashed together with the
+ * configuration, and where the employee has the same hash and no day was
+ * reached on which he changes by himself, nothing else is done.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "canonical.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "commands/extension.h"
+#include "document.h"
+#include "executor/spi.h"
+#include "fetch.h"
+#include "field.h"
+#include "guc.h"
+#include "keys.h"
+#include "lib/stringinfo.h"
+#include "mapping.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "scrub.h"
+#include "sql.h"
+#include "storage/latch.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/uuid.h"
+#include "catalog/pg_extension.h"
+
+/* Records compared with the picture at a time */
+#define BATCH_RECORDS 200
+#define BATCH_BYTES (1024 * 1024)
+
+/* Seconds by which an incremental fetch reaches back before the last one */
+#define OVERLAP_SECONDS 300
+
+/* Hours after which auto means full */
+#define FULL_EVERY 24
+
+/* One record that waits to be compared */
+typedef struct WaitingRecord
+{
+	char	   *id;
+	char	   *bytes;
+	size_t		length;
+	pg_uuid_t	hash;
+	bool		same;
+} WaitingRecord;
+
+/* The batch under way */
+static WaitingRecord batch[BATCH_RECORDS];
+static int	batch_count = 0;
+static size_t batch_bytes = 0;
+static MemoryContext batch_context = NULL;
+static MemoryContext record_context = NULL;
+static TimestampTz progress_at = 0;
+static CompanyContext *entered = NULL;
+
+/* The lock of a connection: who holds it fetches */
+void
+FetchLockTag(LOCKTAG *tag, const Company *company, int64 connection_id)
+{
+	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, CompanyRelation(company, "connection"),
+					   (uint32) connection_id, 0);
+}
+
+/* Begin a transaction as the company's owner */
+static Company *
+Begin(Fetch *fetch)
+{
+	Company    *company;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	company = CompanyBySchema(fetch->schema);
+	entered = CompanyEnterAsWorker(company);
+	return company;
+}
+
+/* End it; nothing stays open */
+static void
+Commit(void)
+{
+	CompanyLeave(entered);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(true);
+}
+
+/* Show in pg_stat_activity what the worker does */
+static void
+ShowActivity(Fetch *fetch, const char *phase)
+{
+	fetch->phase = phase;
+	pgstat_report_activity(STATE_RUNNING,
+						   psprintf("stakesync: fetch of %s, %s", fetch->connection_name, phase));
+}
+
+/* Fingerprint of what a fetch depends on */
+char *
+FetchFingerprint(Company *company, const char *connection)
+{
+	SqlRun(company,
+		   "SELECT pg_catalog.md5(pg_catalog.concat_ws(E'\\n', $2, c.identifier, c.email, c.settings - 'guards' - 'hand_edits' - 'follow_leavers' - 'requests_per_minute', "
+		   "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(E'\\t', m.field, m.path, m.transform), E'\\n' ORDER BY m.field) "
+		   "FROM @company@.mapping m WHERE m.connection = c.connection), "
+		   "(SELECT pg_catalog.md5(p.definition::text) FROM @extension@.stakesync_provider p WHERE p.provider = c.provider))) "
+		   "FROM @company@.connection c WHERE c.connection = $1", "tt", connection, STAKESYNC_VERSION);
+	return SqlText(0, 1);
+}
+
+/* The kind of value of a column that ships with no field */
+static ValueType
+TypeOfColumn(Oid type)
+{
+	switch (type)
+	{
+		case DATEOID:
+			return VALUE_DATE;
+		case NUMERICOID:
+		case FLOAT8OID:
+		case FLOAT4OID:
+			return VALUE_NUMERIC;
+		case INT8OID:
+		case INT4OID:
+		case INT2OID:
+			return VALUE_INTEGER;
+		case BOOLOID:
+			return VALUE_BOOLEAN;
+		case TEXTARRAYOID:
+			return VALUE_TEXT_ARRAY;
+		default:
+			return VALUE_TEXT;
+	}
+}
+
+/* Split a comma list */
+static List *
+SplitChoices(const char *choices)
+{
+	List	   *list = NIL;
+
+	while (choices != NULL && *choices)
+	{
+		size_t		length = strcspn(choices, ",");
+
+		list = lappend(list, pnstrdup(choices, length));
+		choices += length + (choices[length] == ',');
+		while (*choices == ' ')
+			choices++;
+	}
+	return list;
+}
+
+/* Read the mapping as rules */
+static List *
+ReadRules(Company *company, const char *connection)
+{
+	List	   *rules = NIL;
+	Oid			relid = CompanyRelation(company, "employee");
+	uint64		rows = SqlRun(company, "SELECT field, path, transform FROM @company@.mapping "
+							  "WHERE connection = $1 ORDER BY field", "t", connection);
+
+	for (uint64 i = 0; i < rows; i++)
+	{
+		MappingRule *rule = palloc0(sizeof(MappingRule));
+		const FieldInfo *field;
+		AttrNumber	attnum;
+
+		rule->field = SqlText(i, 1);
+		rule->path = SqlText(i, 2);
+		rule->transform = SqlText(i, 3);
+		field = FieldFind(rule->field);
+		attnum = get_attnum(relid, rule->field);
+		if (attnum == InvalidAttrNumber)
+			continue;
+		rule->type = field ? field->type : TypeOfColumn(get_atttype(relid, attnum));
+		rule->choices = field ? SplitChoices(field->choices) : NIL;
+		rules = lappend(rules, rule);
+	}
+	return rules;
+}
+
+/* Decide between a full and an incremental fetch */
+static void
+DecideMode(Company *company, Fetch *fetch)
+{
+	bool		can = DocumentMember(linitial(DocumentElements(DocumentMember(fetch->connection->provider->definition, "streams"))), "incremental") != NULL;
+	bool		due;
+
+	SqlRun(company,
+		   "SELECT c.last_complete_fetch IS NULL OR c.fetched_since IS NULL OR c.fetched_under IS DISTINCT FROM $2 "
+		   "OR c.last_complete_fetch < pg_catalog.now() - pg_catalog.make_interval(hours => $3::integer) "
+		   "OR EXISTS (SELECT FROM @company@.employee e WHERE e.connection = c.connection AND e.missing_since IS NULL "
+		   "AND e.changes_on <= (SELECT (pg_catalog.now() AT TIME ZONE timezone)::date FROM @company@._company)), "
+		   "pg_catalog.to_char((c.fetched_since - pg_catalog.make_interval(secs => $4)) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
+		   "FROM @company@.connection c WHERE c.connection = $1",
+		   "ttii", fetch->connection_name, fetch->fingerprint,
+		   DocumentInt(fetch->connection->settings, "full_every", FULL_EVERY), (int64) OVERLAP_SECONDS);
+	due = SqlBool(0, 1);
+	if (strcmp(fetch->mode, "incremental") == 0 && (due || !can))
+		FetchFail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+				  can ? "an incremental fetch needs a complete one under the same configuration before it" :
+				  "this provider has no incremental fetch",
+				  "SELECT * FROM stakesync_fetch(mode => 'full');");
+	if (strcmp(fetch->mode, "auto") == 0)
+		fetch->mode = due || !can ? "full" : "incremental";
+	if (strcmp(fetch->mode, "incremental") == 0)
+		fetch->since = SqlText(0, 2);
+}
+
+/* Read all that the fetch needs to know, copied to live as long as it */
+static void
+ReadConfiguration(Company *company, Fetch *fetch, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MappingOptions options = {0};
+	Jsonb	   *definition;
+	Jsonb	   *stream;
+
+	fetch->connection = ConnectionOpen(company, fetch->connection_name);
+	definition = fetch->connection->provider->definition;
+	stream = linitial(DocumentElements(DocumentMember(definition, "streams")));
+	fetch->fingerprint = FetchFingerprint(company, fetch->connection_name);
+	fetch->seed = hash_bytes_extended((unsigned char *) fetch->fingerprint, strlen(fetch->fingerprint), 0);
+	SqlRun(company, "SELECT identifier, coalesce(email, 'work_email'), "
+		   "EXISTS (SELECT FROM @company@.employee e WHERE e.connection = c.connection) "
+		   "FROM @company@.connection c WHERE connection = $1", "t", fetch->connection_name);
+	fetch->identifier = SqlText(0, 1);
+	fetch->email = SqlText(0, 2);
+	fetch->lookup = SqlBool(0, 3);
+	DecideMode(company, fetch);
+
+	fetch->rules = ReadRules(company, fetch->connection_name);
+	SqlRun(company, "SELECT (pg_catalog.now() AT TIME ZONE timezone)::date FROM @company@._company", NULL);
+	options.id_path = DocumentText(stream, "id");
+	options.deleted_path = DocumentText(stream, "deleted");
+	options.null_tokens = DocumentTexts(DocumentMember(definition, "null_tokens"));
+	options.today = DatumGetDateADT(SqlDatum(0, 1, &(bool) {false}));
+	options.phone_region = DocumentBool(fetch->connection->settings, "phone_region", false);
+	options.refused = ScrubRefuses;
+	fetch->mapping = MappingCompile(fetch->rules, &options);
+	fetch->landing = LandingOpen(fetch->rules);
+	MemoryContextSwitchTo(old);
+}
+
+/* The text of a rule's value, or NULL */
+static MappedValue *
+ValueOf(Fetch *fetch, MappedRecord *record, const char *field)
+{
+	ListCell   *lc;
+
+	foreach(lc, fetch->rules)
+		if (field && strcmp(((MappingRule *) lfirst(lc))->field, field) == 0)
+			return &record->values[foreach_current_index(lc)];
+	return NULL;
+}
+
+/* Text of a value, or NULL */
+static char *
+TextOf(MappedValue *value)
+{
+	return value && value->state == MAPPED_VALUE ? value->text : NULL;
+}
+
+/* A person without a full name goes by first and last name */
+static void
+CompleteName(Fetch *fetch, MappedRecord *record)
+{
+	MappedValue *name = ValueOf(fetch, record, "name");
+	char	   *first = TextOf(ValueOf(fetch, record, "first_name"));
+	char	   *last = TextOf(ValueOf(fetch, record, "last_name"));
+
+	if (name == NULL || (name->state != MAPPED_NULL && name->state != MAPPED_ABSENT) || (!first && !last))
+		return;
+	name->state = MAPPED_VALUE;
+	name->text = first && last ? psprintf("%s %s", first, last) : first ? first : last;
+}
+
+/* Map a record that is new or changed, and land it */
+static void
+LandRecord(Fetch *fetch, WaitingRecord *waiting)
+{
+	MappedRecord record = {0};
+	LandingKeys keys = {0};
+	char	   *identifier;
+	char	   *email;
+	char	   *name;
+
+	MappingApply(fetch->mapping, waiting->bytes, waiting->length, &record);
+	if (record.error != NULL)
+		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+				  psprintf("a record cannot be read: %s", record.error),
+				  "Fetch again; if it stays, tell the provider.");
+	record.id = waiting->id;
+	CompleteName(fetch, &record);
+	identifier = fetch->identifier && strcmp(fetch->identifier, "remote_id") == 0 ? record.id :
+		TextOf(ValueOf(fetch, &record, fetch->identifier));
+	email = TextOf(ValueOf(fetch, &record, fetch->email));
+	name = TextOf(ValueOf(fetch, &record, "name"));
+	keys.identifier = identifier ? CanonicalIdentifier(identifier, strlen(identifier)) : NULL;
+	keys.email = email ? CanonicalKey(email, strlen(email)) : NULL;
+	keys.name = name ? CanonicalNameKey(name, strlen(name)) : NULL;
+	LandingPut(fetch->landing, &record, &keys, &waiting->hash);
+}
+
+/* Mark the records of the batch that are as they were */
+static void
+CompareBatch(Fetch *fetch)
+{
+	Datum	   *ids = palloc(sizeof(Datum) * batch_count);
+	uint64		rows;
+
+	for (int i = 0; i < batch_count; i++)
+		ids[i] = CStringGetTextDatum(batch[i].id);
+	rows = SqlRun(entered->company,
+				  "SELECT e.remote_id, e.record_hash FROM @company@.employee e "
+				  "WHERE e.remote_id = ANY ($1) AND e.connection = $2 AND NOT e.shrunk AND e.record_hash IS NOT NULL "
+				  "AND (e.changes_on > (SELECT (pg_catalog.now() AT TIME ZONE timezone)::date FROM @company@._company)) IS NOT FALSE",
+				  "at", PointerGetDatum(construct_array(ids, batch_count, TEXTOID, -1, false, TYPALIGN_INT)),
+				  fetch->connection_name);
+	for (uint64 row = 0; row < rows; row++)
+	{
+		char	   *id = SqlText(row, 1);
+		bool		isnull;
+		pg_uuid_t  *hash = DatumGetUUIDP(SqlDatum(row, 2, &isnull));
+
+		for (int i = 0; i < batch_count; i++)
+			if (strcmp(batch[i].id, id) == 0 && memcmp(&batch[i].hash, hash, sizeof(pg_uuid_t)) == 0)
+				batch[i].same = true;
+	}
+}
+
+/* Compare, map and land the records that wait */
+static void
+FlushBatch(Fetch *fetch)
+{
+	bool		transaction = batch_count > 0 && (fetch->lookup || MappingNeedsTransaction(fetch->mapping));
+
+	if (transaction)
+		Begin(fetch);
+	if (transaction && fetch->lookup)
+		CompareBatch(fetch);
+	for (int i = 0; i < batch_count; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(record_context);
+
+		if (batch[i].same)
+			LandingPutSame(fetch->landing, batch[i].id);
+		else
+			LandRecord(fetch, &batch[i]);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(record_context);
+	}
+	if (transaction)
+		Commit();
+	batch_count = 0;
+	batch_bytes = 0;
+	MemoryContextReset(batch_context);
+}
+
+/* Take one record from the splitter */
+static void
+TakeRecord(const char *bytes, size_t length, const char *key, void *arg)
+{
+	Fetch	   *fetch = arg;
+	MemoryContext old = MemoryContextSwitchTo(batch_context);
+	WaitingRecord *waiting = &batch[batch_count];
+	uint64		halves[2];
+
+	waiting->id = key ? pstrdup(key) : MappingReadId(fetch->mapping, bytes, length);
+	if (waiting->id == NULL)
+		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "a record has no id where the provider's definition says",
+				  "Check that settings.base_url is the address of this provider's API.");
+	waiting->bytes = palloc(length + 1);
+	memcpy(waiting->bytes, bytes, length);
+	waiting->bytes[length] = '\0';
+	waiting->length = length;
+	waiting->same = false;
+	halves[0] = hash_bytes_extended((const unsigned char *) bytes, length, fetch->seed);
+	halves[1] = hash_bytes_extended((const unsigned char *) bytes, length, ~fetch->seed);
+	memcpy(&waiting->hash, halves, sizeof(pg_uuid_t));
+	MemoryContextSwitchTo(old);
+
+	fetch->count.records++;
+	batch_bytes += length;
+	if (++batch_count == BATCH_RECORDS || batch_bytes > BATCH_BYTES)
+		FlushBatch(fetch);
+}
+
+/* Write how far the fetch is, in a transaction of its own */
+static void
+WriteProgress(Fetch *fetch, const char *state)
+{
+	Company    *company = Begin(fetch);
+
+	SqlRun(company,
+		   "UPDATE @company@._fetch SET state = $2, phase = $3, requests = $4, retries = $5, pages = $6, records = $7, "
+		   "bytes = $8, expected = CASE WHEN $9 >= 0 THEN $9 END, mode = $10 WHERE fetch_id = $1",
+		   "ittiiiiiit", fetch->fetch_id, state, fetch->phase, fetch->count.requests, fetch->count.retries,
+		   fetch->count.pages, fetch->count.records, fetch->count.bytes, fetch->count.expected, fetch->mode);
+	Commit();
+	progress_at = GetCurrentTimestamp();
+}
+
+/* Between waits: land what waits, show progress */
+static void
+ShowProgress(void *arg)
+{
+	Fetch	   *fetch = arg;
+	double		seconds = (GetCurrentTimestamp() - fetch->started) / 1000000.0;
+
+	FlushBatch(fetch);
+	WriteProgress(fetch, "running");
+	CourierSend(fetch->task, COURIER_NOTICE,
+				psprintf(INT64_FORMAT " people in " INT64_FORMAT " pages so far, %.0f people/s",
+						 fetch->count.records, fetch->count.pages,
+						 seconds > 0 ? fetch->count.records / seconds : 0));
+}
+
+/* Wait a moment, serving interrupts */
+static void
+WaitMoment(long milliseconds)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+					 PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Wait for one of the slots that a database has for fetches */
+static void
+TakeSlot(Fetch *fetch)
+{
+	Oid			extension;
+
+	StartTransactionCommand();
+	extension = get_extension_oid("stakesync", false);
+	CommitTransactionCommand();
+	for (;;)
+	{
+		for (int slot = 1; slot <= stakesync_max_fetches; slot++)
+		{
+			LOCKTAG		tag;
+
+			SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, extension, slot);
+			if (LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL)
+				return;
+		}
+		WaitMoment(100);
+	}
+}
+
+/* Take the connection's lock and write the fetch's row */
+static void
+StartFetch(Fetch *fetch)
+{
+	Company    *company = Begin(fetch);
+	LOCKTAG		tag;
+
+	if (SqlRun(company, "SELECT connection_id FROM @company@.connection WHERE connection = $1", "t",
+			   fetch->connection_name) != 1)
+		FetchFail(ERRCODE_UNDEFINED_OBJECT, "the connection is gone", NULL);
+	fetch->connection_id = SqlInt(0, 1);
+	FetchLockTag(&tag, company, fetch->connection_id);
+	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		FetchFail(ERRCODE_OBJECT_IN_USE,
+				  psprintf("connection \"%s\" is being fetched already", fetch->connection_name),
+				  "Wait for it, or cancel it: see fetch_run and stakesync_cancel().");
+	SqlRun(company,
+		   "UPDATE @company@._fetch SET state = 'interrupted', finished_at = pg_catalog.clock_timestamp(), sqlstate = '57P02', "
+		   "message = 'the fetch was interrupted', hint = 'Fetch again: SELECT stakesync_fetch().' "
+		   "WHERE connection = $1 AND state IN ('queued', 'running')", "t", fetch->connection_name);
+	SqlRun(company,
+		   "INSERT INTO @company@._fetch (connection, mode, state, phase, by, pid) "
+		   "VALUES ($1, $2, 'queued', 'waiting', $3, $4::integer) RETURNING fetch_id",
+		   "ttti", fetch->connection_name, fetch->mode, fetch->by, (int64) MyProcPid);
+	fetch->fetch_id = SqlInt(0, 1);
+	Commit();
+	CourierSend(fetch->task, COURIER_STARTED, psprintf(INT64_FORMAT, fetch->fetch_id));
+}
+
+/* Read all pages into the landing */
+static void
+ReadSource(Fetch *fetch)
+{
+	SourceOptions source = {0};
+
+	source.connection = fetch->connection;
+	source.stream = linitial(DocumentElements(DocumentMember(fetch->connection->provider->definition, "streams")));
+	source.since = fetch->since;
+	source.record = TakeRecord;
+	source.idle = ShowProgress;
+	source.arg = fetch;
+	source.count = &fetch->count;
+	SourceRead(&source);
+	FlushBatch(fetch);
+}
+
+/* Write the row's end in a transaction of its own */
+static void
+FinishRow(Company *company, Fetch *fetch, const char *state, const char *sqlstate,
+		  const char *message, const char *hint)
+{
+	SqlRun(company,
+		   "UPDATE @company@._fetch SET state = $2, sqlstate = $3, message = $4, hint = $5, complete = $6, "
+		   "phase = NULL, finished_at = pg_catalog.clock_timestamp(), requests = $7, retries = $8, pages = $9, records = $10, "
+		   "bytes = $11, mode = $12 WHERE fetch_id = $1",
+		   "ittttbiiiiit", fetch->fetch_id, state, sqlstate, message, hint, fetch->complete,
+		   fetch->count.requests, fetch->count.retries, fetch->count.pages, fetch->count.records,
+		   fetch->count.bytes, fetch->mode);
+}
+
+/* What came, in words */
+static char *
+Summarize(Fetch *fetch)
+{
+	if (strcmp(fetch->mode, "incremental") == 0)
+		return psprintf(INT64_FORMAT " records in " INT64_FORMAT " pages: " INT64_FORMAT " added, " INT64_FORMAT " changed",
+						fetch->count.records, fetch->count.pages, fetch->added, fetch->changed);
+	return psprintf(INT64_FORMAT " people in " INT64_FORMAT " pages; " INT64_FORMAT " of them have left",
+					fetch->added + fetch->changed + fetch->unchanged, fetch->count.pages, fetch->left);
+}
+
+/* Merge and finish the row, all in one transaction */
+static void
+MergeAndFinish(Fetch *fetch)
+{
+	Company    *company;
+	char	   *message;
+
+	ShowActivity(fetch, "merging");
+	WriteProgress(fetch, "running");
+	company = Begin(fetch);
+	(void) set_config_option("lock_timeout", "30s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	MergeLanding(company, fetch);
+	message = Summarize(fetch);
+	FinishRow(company, fetch, "done", NULL, message, NULL);
+	SqlRun(company,
+		   "UPDATE @company@._fetch SET added = $2, changed = $3, unchanged = $4, missing = $5 WHERE fetch_id = $1",
+		   "iiiii", fetch->fetch_id, fetch->added, fetch->changed, fetch->unchanged, fetch->missing);
+	if (fetch->added + fetch->changed > 1000)
+		SqlRun(company, "ANALYZE @company@.employee", NULL);
+	SqlRun(company, "SELECT pg_catalog.pg_notify('stakesync', $1)", "t",
+		   psprintf("fetch " INT64_FORMAT, fetch->fetch_id));
+	CourierSend(fetch->task, COURIER_NOTICE, message);
+	Commit();
+}
+
+/* The words for an error; those of others may hold values and stay out */
+static void
+WriteFailure(Fetch *fetch, ErrorData *edata)
+{
+	bool		cancelled = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
+	const char *message = cancelled ? "the fetch was cancelled" :
+		FetchFailedByUs() || edata->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION ? edata->message :
+		edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? "could not get a lock on employee or connection in 30 seconds" :
+		psprintf("the fetch failed inside the database (SQLSTATE %s)", unpack_sql_state(edata->sqlerrcode));
+	const char *hint = cancelled ? NULL : edata->hint ? edata->hint :
+		"Look into the server's log, then fetch again.";
+	Company    *company = Begin(fetch);
+
+	FinishRow(company, fetch, cancelled ? "cancelled" : "failed",
+			  unpack_sql_state(edata->sqlerrcode), message, hint);
+	SqlRun(company, "UPDATE @company@.connection SET state = 'failing' WHERE connection = $1 AND state = 'connected' AND $2",
+		   "tb", fetch->connection_name, edata->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION);
+	SqlRun(company, "SELECT pg_catalog.pg_notify('stakesync', $1)", "t",
+		   psprintf("fetch " INT64_FORMAT, fetch->fetch_id));
+	Commit();
+	ereport(LOG,
+			(errmsg("stakesync: fetch " INT64_FORMAT " of connection \"%s\" failed: %s",
+					fetch->fetch_id, fetch->connection_name, message),
+			 errhidestmt(true), errhidecontext(true)));
+}
+
+/* The row of a fetch as JSON */
+char *
+FetchRow(Company *company, int64 fetch_id)
+{
+	SqlRun(company, "SELECT pg_catalog.to_jsonb(f)::text FROM @company@.fetch_run f WHERE fetch_id = $1", "i", fetch_id);
+	return SPI_processed == 1 ? SqlText(0, 1) : "{}";
+}
+
+/* Tell the one who waits how it ended */
+static void
+TellRow(Fetch *fetch)
+{
+	Company    *company;
+
+	if (!CourierIsHeard(fetch->task))
+		return;
+	company = Begin(fetch);
+	CourierSend(fetch->task, COURIER_DONE, FetchRow(company, fetch->fetch_id));
+	Commit();
+}
+
+/* Read the task */
+static void
+ReadTask(Fetch *fetch, CourierTask *task)
+{
+	Jsonb	   *asked = DocumentRead(task->task);
+
+	fetch->task = task;
+	fetch->schema = (Oid) DocumentInt(asked, "schema", 0);
+	fetch->connection_name = DocumentText(asked, "connection");
+	fetch->mode = DocumentText(asked, "mode");
+	fetch->by = DocumentText(asked, "by");
+	fetch->accept_fewer = DocumentBool(asked, "accept_fewer", false);
+	fetch->count.expected = -1;
+	fetch->started = GetCurrentTimestamp();
+}
+
+/* The fetch itself; what goes wrong is raised */
+static void
+RunFetch(Fetch *fetch, MemoryContext context)
+{
+	Company    *company;
+
+	ShowActivity(fetch, "waiting for a slot");
+	TakeSlot(fetch);
+	ShowActivity(fetch, "reading the configuration");
+	fetch->started = GetCurrentTimestamp();
+	company = Begin(fetch);
+	ReadConfiguration(company, fetch, context);
+	Commit();
+	ShowActivity(fetch, "reading");
+	WriteProgress(fetch, "running");
+	ReadSource(fetch);
+	MergeAndFinish(fetch);
+}
+
+/* Undo what an error left open */
+static ErrorData *
+CatchError(MemoryContext context)
+{
+	ErrorData  *edata;
+
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(context);
+	edata = CopyErrorData();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	entered = NULL;
+	RESUME_INTERRUPTS();
+	return edata;
+}
+
+/* The worker's side of a fetch */
+void
+FetchInWorker(CourierTask *task)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Fetch	   *fetch = palloc0(sizeof(Fetch));
+	volatile bool started = false;
+
+	ReadTask(fetch, task);
+	batch_context = AllocSetContextCreate(context, "stakesync batch", ALLOCSET_DEFAULT_SIZES);
+	record_context = AllocSetContextCreate(context, "stakesync record", ALLOCSET_DEFAULT_SIZES);
+	BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
+	PG_TRY();
+	{
+		StartFetch(fetch);
+		started = true;
+		RunFetch(fetch, context);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata = CatchError(context);
+
+		if (started)
+			WriteFailure(fetch, edata);
+		else
+			CourierSendError(task, edata->sqlerrcode, edata->message, edata->hint);
+	}
+	PG_END_TRY();
+	if (started)
+		TellRow(fetch);
+}

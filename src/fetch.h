@@ -1,0 +1,79 @@
+/*
+ * Fetching: the whole of it, from lock to merge.
+ */
+#ifndef STAKESYNC_FETCH_H
+#define STAKESYNC_FETCH_H
+
+#include "postgres.h"
+
+#include "company.h"
+#include "courier.h"
+#include "landing.h"
+#include "source.h"
+#include "storage/lock.h"
+#include "utils/timestamp.h"
+
+/* A fetch as the worker knows it */
+typedef struct Fetch
+{
+	CourierTask *task;
+
+	/* Asked for */
+	Oid			schema;
+	char	   *connection_name;
+	char	   *mode;			/* auto, then full or incremental */
+	bool		accept_fewer;
+	char	   *by;
+
+	/* Found out */
+	int64		fetch_id;
+	int64		connection_id;
+	Connection *connection;
+	char	   *fingerprint;	/* of the configuration */
+	uint64		seed;			/* of the hashes, from it */
+	List	   *rules;			/* of MappingRule * */
+	char	   *identifier;		/* source field, or NULL */
+	char	   *email;
+	char	   *since;
+	bool		lookup;			/* there are employees to compare with */
+	TimestampTz started;
+
+	/* Under way */
+	Mapping    *mapping;
+	Landing    *landing;
+	SourceCount count;
+	const char *phase;
+
+	/* What became of it */
+	bool		complete;
+	int64		added;
+	int64		changed;
+	int64		unchanged;
+	int64		missing;
+	int64		base;
+	int64		left;			/* people who have left */
+} Fetch;
+
+/* The worker's side */
+extern void FetchInWorker(CourierTask *task);
+
+/* The lock of a connection: who holds it fetches */
+extern void FetchLockTag(LOCKTAG *tag, const Company *company, int64 connection_id);
+
+/* The landing becomes the picture; the caller's transaction */
+extern void MergeLanding(Company *company, Fetch *fetch);
+
+/* Fingerprint of what a fetch depends on */
+extern char *FetchFingerprint(Company *company, const char *connection);
+
+/* The row of a fetch as JSON */
+extern char *FetchRow(Company *company, int64 fetch_id);
+
+/*
+ * In the caller: the task of a fetch, and running it. FetchAndWait needs no
+ * transaction; it returns the row as JSON, or its number alone without wait.
+ */
+extern char *FetchTask(Oid schema, const char *connection, const char *mode, bool accept_fewer);
+extern char *FetchAndWait(const char *task, const char *connection, bool wait);
+
+#endif							/* STAKESYNC_FETCH_H */

@@ -1,0 +1,288 @@
+/*
+ * Landing: what a fetch has read, before it becomes the picture.
+ *
+ * It is a tuple store of the worker, in memory up to work_mem and in a
+ * temporary file beyond, that lives across transactions: a page is landed
+ * without any transaction open, nobody else can see it, nothing of it goes
+ * into the WAL, and PostgreSQL removes the file however the worker ends. The
+ * merge reads it by name, as a trigger reads its transition tables.
+ */
+#include "postgres.h"
+
+#include "access/tupdesc.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
+#include "landing.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "sql.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/date.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/queryenvironment.h"
+#include "utils/resowner.h"
+#include "utils/tuplestore.h"
+
+/* Columns before the values */
+enum
+{
+	LANDING_REMOTE_ID,
+	LANDING_SEQ,
+	LANDING_SAME,
+	LANDING_DELETED,
+	LANDING_HASH,
+	LANDING_CHANGES_ON,
+	LANDING_UNKNOWN,
+	LANDING_PROBLEMS,
+	LANDING_IDENTIFIER_KEY,
+	LANDING_EMAIL_KEY,
+	LANDING_NAME_KEY,
+	LANDING_VALUES
+};
+
+struct Landing
+{
+	MemoryContext context;
+	MemoryContext scratch;		/* reset per record */
+	List	   *rules;
+	int			columns;
+	TupleDesc	desc;
+	Tuplestorestate *store;
+	int64		count;
+	Datum	   *values;
+	bool	   *nulls;
+};
+
+/* Open a store that outlives transactions */
+static Tuplestorestate *
+OpenStore(Landing *landing)
+{
+	MemoryContext old = MemoryContextSwitchTo(landing->context);
+	ResourceOwner owner = CurrentResourceOwner;
+	Tuplestorestate *store;
+
+	CurrentResourceOwner = NULL;
+	store = tuplestore_begin_heap(false, true, work_mem);
+	CurrentResourceOwner = owner;
+	tuplestore_set_eflags(store, EXEC_FLAG_REWIND);
+	MemoryContextSwitchTo(old);
+	return store;
+}
+
+/* Describe the landing's columns */
+static TupleDesc
+DescribeLanding(int columns)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(columns);
+
+	TupleDescInitEntry(desc, LANDING_REMOTE_ID + 1, "remote_id", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_SEQ + 1, "seq", INT8OID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_SAME + 1, "same", BOOLOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_DELETED + 1, "deleted", BOOLOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_HASH + 1, "record_hash", UUIDOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_CHANGES_ON + 1, "changes_on", DATEOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_UNKNOWN + 1, "unknown", TEXTARRAYOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_PROBLEMS + 1, "problems", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_IDENTIFIER_KEY + 1, "identifier_key", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_EMAIL_KEY + 1, "email_key", TEXTOID, -1, 0);
+	TupleDescInitEntry(desc, LANDING_NAME_KEY + 1, "name_key", TEXTOID, -1, 0);
+	for (int i = LANDING_VALUES; i < columns; i++)
+		TupleDescInitEntry(desc, i + 1, LandingColumn(i - LANDING_VALUES), TEXTOID, -1, 0);
+	return desc;
+}
+
+/* Open a landing for records mapped by rules */
+Landing *
+LandingOpen(List *rules)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "stakesync landing",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Landing    *landing = palloc0(sizeof(Landing));
+
+	landing->context = context;
+	landing->scratch = AllocSetContextCreate(context, "stakesync landing record",
+											 ALLOCSET_DEFAULT_SIZES);
+	landing->rules = rules;
+	landing->columns = LANDING_VALUES + list_length(rules);
+	landing->desc = DescribeLanding(landing->columns);
+	landing->values = palloc0(sizeof(Datum) * landing->columns);
+	landing->nulls = palloc0(sizeof(bool) * landing->columns);
+	landing->store = OpenStore(landing);
+	MemoryContextSwitchTo(old);
+	return landing;
+}
+
+/* Close a landing; its file goes */
+void
+LandingClose(Landing *landing)
+{
+	tuplestore_end(landing->store);
+	MemoryContextDelete(landing->context);
+}
+
+/* Records landed */
+int64
+LandingCount(const Landing *landing)
+{
+	return landing->count;
+}
+
+/* Set a text column, null for NULL */
+static void
+SetText(Landing *landing, int column, const char *text)
+{
+	landing->nulls[column] = text == NULL;
+	landing->values[column] = text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+/* Start a row with nothing but its id */
+static void
+BeginRow(Landing *landing, const char *remote_id, bool same)
+{
+	memset(landing->nulls, true, sizeof(bool) * landing->columns);
+	SetText(landing, LANDING_REMOTE_ID, remote_id);
+	landing->values[LANDING_SEQ] = Int64GetDatum(++landing->count);
+	landing->values[LANDING_SAME] = BoolGetDatum(same);
+	landing->values[LANDING_DELETED] = BoolGetDatum(false);
+	landing->nulls[LANDING_SEQ] = landing->nulls[LANDING_SAME] = landing->nulls[LANDING_DELETED] = false;
+}
+
+/* Store the row */
+static void
+EndRow(Landing *landing)
+{
+	tuplestore_putvalues(landing->store, landing->desc, landing->values, landing->nulls);
+	MemoryContextReset(landing->scratch);
+}
+
+/* Land a record that is as before */
+void
+LandingPutSame(Landing *landing, const char *remote_id)
+{
+	MemoryContext old = MemoryContextSwitchTo(landing->scratch);
+
+	BeginRow(landing, remote_id, true);
+	EndRow(landing);
+	MemoryContextSwitchTo(old);
+}
+
+/* Append a problem to an array under construction */
+static void
+AppendProblem(StringInfo problems, const char *field, const MappedValue *value)
+{
+	appendStringInfoString(problems, problems->len == 0 ? "[{\"field\":" : ",{\"field\":");
+	escape_json(problems, field);
+	appendStringInfoString(problems, ",\"code\":");
+	escape_json(problems, value->code);
+	appendStringInfoString(problems, ",\"message\":");
+	escape_json(problems, value->message ? value->message : value->code);
+	appendStringInfoChar(problems, '}');
+}
+
+/* Set values, the fields that are unknown, and the problems */
+static void
+SetValues(Landing *landing, const MappedRecord *record)
+{
+	Datum	   *unknown = palloc(sizeof(Datum) * (list_length(landing->rules) + 1));
+	int			count = 0;
+	StringInfoData problems;
+	ListCell   *lc;
+
+	initStringInfo(&problems);
+	foreach(lc, landing->rules)
+	{
+		const MappingRule *rule = lfirst(lc);
+		int			i = foreach_current_index(lc);
+		const MappedValue *value = &record->values[i];
+
+		if (value->state == MAPPED_VALUE)
+			SetText(landing, LANDING_VALUES + i, value->text);
+		if (value->state == MAPPED_PROBLEM)
+			AppendProblem(&problems, rule->field, value);
+		if (value->state == MAPPED_PROBLEM || value->state == MAPPED_ABSENT)
+			unknown[count++] = CStringGetTextDatum(rule->field);
+	}
+	if (problems.len > 0)
+	{
+		appendStringInfoChar(&problems, ']');
+		SetText(landing, LANDING_PROBLEMS, problems.data);
+	}
+	landing->nulls[LANDING_UNKNOWN] = false;
+	landing->values[LANDING_UNKNOWN] =
+		PointerGetDatum(construct_array(unknown, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Land a record that is new or changed */
+void
+LandingPut(Landing *landing, const MappedRecord *record,
+		   const LandingKeys *keys, const pg_uuid_t *hash)
+{
+	MemoryContext old = MemoryContextSwitchTo(landing->scratch);
+
+	BeginRow(landing, record->id, false);
+	landing->values[LANDING_DELETED] = BoolGetDatum(record->deleted);
+	landing->values[LANDING_HASH] = UUIDPGetDatum(hash);
+	landing->nulls[LANDING_HASH] = false;
+	landing->values[LANDING_CHANGES_ON] = DateADTGetDatum(record->changes_on);
+	landing->nulls[LANDING_CHANGES_ON] = !record->has_changes_on;
+	SetText(landing, LANDING_IDENTIFIER_KEY, keys->identifier);
+	SetText(landing, LANDING_EMAIL_KEY, keys->email);
+	SetText(landing, LANDING_NAME_KEY, keys->name);
+	SetValues(landing, record);
+	EndRow(landing);
+	MemoryContextSwitchTo(old);
+}
+
+/* Give SPI a store as the relation "landing" */
+static void
+Register(Landing *landing)
+{
+	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
+
+	enr->md.name = "landing";
+	enr->md.reliddesc = InvalidOid;
+	enr->md.tupdesc = landing->desc;
+	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+	enr->md.enrtuples = landing->count;
+	enr->reldata = landing->store;
+	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "could not register the landing");
+}
+
+/* Keep only the last of each record */
+static void
+KeepLast(Landing *landing)
+{
+	Tuplestorestate *store = OpenStore(landing);
+	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
+	SPIExecuteOptions options = {0};
+
+	SetTuplestoreDestReceiverParams(dest, store, landing->context, false, NULL, NULL);
+	options.read_only = true;
+	options.dest = dest;
+	if (SPI_execute_extended("SELECT DISTINCT ON (remote_id) * FROM landing ORDER BY remote_id, seq DESC",
+							 &options) < 0)
+		elog(ERROR, "could not keep the last of each record");
+	landing->count = SPI_processed;
+	SPI_unregister_relation("landing");
+	tuplestore_end(landing->store);
+	landing->store = store;
+	Register(landing);
+}
+
+/* Give SPI the landing; returns the number of distinct records */
+int64
+LandingExpose(Landing *landing)
+{
+	Register(landing);
+	if (SPI_execute("SELECT pg_catalog.count(DISTINCT remote_id) FROM landing", true, 0) < 0)
+		elog(ERROR, "could not count the landing");
+	if (SqlInt(0, 1) != landing->count)
+		KeepLast(landing);
+	return landing->count;
+}

@@ -1,0 +1,3 @@
+CREATE EXTENSION stakesync;
+
+SELECT extversion FROM pg_extension WHERE extname = 'stakesync';
