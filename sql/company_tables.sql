@@ -110,12 +110,13 @@ CREATE TABLE @company@.employee (
 	PRIMARY KEY (remote_id, connection)
 );
 
--- private: identifiers that several records of one connection claim
+-- private: keys that several present records of one connection claim
 CREATE TABLE @company@._claim (
+	key text NOT NULL,
+	what text NOT NULL CHECK (what IN ('identifier', 'email', 'name')),
 	connection text NOT NULL,
-	identifier_key text NOT NULL,
 	remote_ids text[] NOT NULL,
-	PRIMARY KEY (connection, identifier_key)
+	PRIMARY KEY (key, what, connection)
 );
 
 -- private: records whose line of managers leads back to themselves
@@ -160,6 +161,7 @@ CREATE TABLE @company@.stakeholder (
 
 CREATE INDEX stakeholder_manager_id ON @company@.stakeholder (manager_id) WHERE manager_id IS NOT NULL;
 CREATE INDEX stakeholder_email_key ON @company@.stakeholder (email_key) WHERE email_key IS NOT NULL;
+CREATE INDEX stakeholder_birthdate ON @company@.stakeholder (birthdate) WHERE birthdate IS NOT NULL;
 CREATE INDEX stakeholder_name_key ON @company@.stakeholder (name_key) WHERE identifier_key IS NULL;
 
 CREATE TABLE @company@.link (

@@ -42,6 +42,7 @@ LEFT JOIN pg_catalog.pg_locks l ON f.state IN ('queued', 'running') AND l.pid = 
 
 -- private: each connection's configuration as the deciding functions read it
 CREATE OR REPLACE VIEW @company@._config AS
+WITH once AS MATERIALIZED (
 SELECT c.connection, c.last_complete_fetch,
 	pg_catalog.jsonb_build_object(
 		'connection', c.connection,
@@ -60,7 +61,8 @@ SELECT c.connection, c.last_complete_fetch,
 			SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('field', d.field, 'operator', d.operator, 'any_of', d.any_of) ORDER BY d.condition_id)
 			FROM @company@.condition d WHERE d.connection = c.connection), '[]')
 	) AS config
-FROM @company@.connection c CROSS JOIN @company@._company y;
+FROM @company@.connection c CROSS JOIN @company@._company y)
+SELECT connection, last_complete_fetch, config FROM once;
 
 -- private: an employee, the stakeholder he is or would be, and what else decides
 CREATE OR REPLACE VIEW @company@._case AS
@@ -99,7 +101,7 @@ SELECT e.connection, e.remote_id, k.config, k.last_complete_fetch AS as_of,
 		WHEN ml.stakeholder_id IS NOT NULL THEN ml.stakeholder_id
 		ELSE (SELECT q.stakeholder_id FROM @company@.stakeholder q WHERE q.identifier_key = m.identifier_key) END AS manager_id,
 	CASE WHEN m.identifier_key IS NULL OR ml.stakeholder_id IS NOT NULL THEN false
-		ELSE EXISTS (SELECT FROM @company@._claim mc WHERE mc.connection = m.connection AND mc.identifier_key = m.identifier_key) END AS manager_claimed,
+		ELSE EXISTS (SELECT FROM @company@._claim mc WHERE mc.key = m.identifier_key AND mc.what = 'identifier' AND mc.connection = m.connection) END AS manager_claimed,
 	y.path AS manager_cycle,
 	CASE WHEN s.manager_id IS NOT NULL AND s.manager_id IS DISTINCT FROM ml.stakeholder_id
 		THEN (SELECT coalesce(w.identifier, '#' || w.stakeholder_id) FROM @company@.stakeholder w WHERE w.stakeholder_id = s.manager_id) END AS old_manager
@@ -110,21 +112,25 @@ LEFT JOIN @company@.stakeholder i ON l.stakeholder_id IS NULL AND i.identifier_k
 LEFT JOIN @company@.stakeholder s ON s.stakeholder_id = coalesce(l.stakeholder_id, i.stakeholder_id,
 	CASE WHEN l.stakeholder_id IS NULL AND i.stakeholder_id IS NULL AND e.missing_since IS NULL
 		THEN coalesce(
-			(SELECT pg_catalog.min(b.stakeholder_id) FROM @company@.stakeholder b
+			(SELECT f.stakeholder_id FROM (
+				SELECT pg_catalog.min(b.stakeholder_id) AS stakeholder_id, pg_catalog.min(b.email_key) AS key, pg_catalog.count(*) AS people
+				FROM @company@.stakeholder b
 				WHERE b.email_key = e.email_key AND b.identifier_key IS NOT NULL AND b.kind = 'natural person'
-					AND EXISTS (SELECT FROM @company@.link bl WHERE bl.stakeholder_id = b.stakeholder_id AND bl.connection <> e.connection AND bl.until IS NULL AND bl.how <> 'not')
 					AND (b.birthdate = e.birthdate) IS NOT FALSE
-					AND NOT EXISTS (SELECT FROM @company@.employee x WHERE x.connection = e.connection AND x.email_key = e.email_key AND x.remote_id <> e.remote_id AND x.missing_since IS NULL)
-				HAVING pg_catalog.count(*) = 1),
-			(SELECT pg_catalog.min(n.stakeholder_id) FROM @company@.stakeholder n
+					AND EXISTS (SELECT FROM @company@.link bl WHERE bl.stakeholder_id = b.stakeholder_id AND bl.connection <> e.connection AND bl.until IS NULL AND bl.how <> 'not')) f
+				WHERE f.people = 1
+					AND NOT EXISTS (SELECT FROM @company@._claim x WHERE x.key = f.key AND x.what = 'email' AND x.connection = e.connection)),
+			(SELECT f.stakeholder_id FROM (
+				SELECT pg_catalog.min(n.stakeholder_id) AS stakeholder_id, pg_catalog.min(n.name_key) AS key, pg_catalog.count(*) AS people,
+					pg_catalog.bool_and((n.birthdate = e.birthdate) IS NOT FALSE AND (n.email_key = e.email_key) IS NOT FALSE) AS agree
+				FROM @company@.stakeholder n
 				WHERE n.name_key = e.name_key AND n.identifier_key IS NULL AND n.kind = 'natural person'
-					AND NOT EXISTS (SELECT FROM @company@.link nl WHERE nl.stakeholder_id = n.stakeholder_id AND nl.until IS NULL AND nl.how <> 'not')
-				HAVING pg_catalog.count(*) = 1
-					AND pg_catalog.bool_and((n.birthdate = e.birthdate) IS NOT FALSE AND (n.email_key = e.email_key) IS NOT FALSE)
-					AND NOT EXISTS (SELECT FROM @company@.employee x WHERE x.connection = e.connection AND x.name_key = e.name_key AND x.remote_id <> e.remote_id AND x.missing_since IS NULL)))
+					AND NOT EXISTS (SELECT FROM @company@.link nl WHERE nl.stakeholder_id = n.stakeholder_id AND nl.until IS NULL AND nl.how <> 'not')) f
+				WHERE f.people = 1 AND f.agree
+					AND NOT EXISTS (SELECT FROM @company@._claim x WHERE x.key = f.key AND x.what = 'name' AND x.connection = e.connection)))
 		END)
 LEFT JOIN @company@._applied a ON a.remote_id = e.remote_id AND a.connection = e.connection
-LEFT JOIN @company@._claim r ON r.connection = e.connection AND r.identifier_key = e.identifier_key
+LEFT JOIN @company@._claim r ON r.key = e.identifier_key AND r.what = 'identifier' AND r.connection = e.connection
 LEFT JOIN @company@.employee m ON m.remote_id = e.manager AND m.connection = e.connection
 LEFT JOIN @company@.link ml ON ml.remote_id = e.manager AND ml.connection = e.connection AND ml.until IS NULL AND ml.how <> 'not'
 LEFT JOIN @company@._cycle y ON y.remote_id = e.remote_id AND y.connection = e.connection

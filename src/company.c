@@ -511,6 +511,7 @@ CompanyCreate(const char *name, const char *timezone)
 		   "SELECT $1::integer, z.name FROM (VALUES (coalesce($2, pg_catalog.current_setting('TimeZone')))) z(name)",
 		   "it", (int64) COMPANY_LAYOUT, timezone);
 	SqlRun(&draft, "SELECT pg_catalog.now() AT TIME ZONE timezone FROM @company@._company", NULL);
+	SqlRun(&draft, "ANALYZE @company@._company", NULL);
 	CompanyEndInside();
 	AtEOXact_GUC(true, level);
 	SPI_finish();

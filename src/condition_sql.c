@@ -150,9 +150,9 @@ CheckValues(const Wish *wish)
 	for (int i = 0; i < wish->count; i++)
 	{
 		if (info->type == VALUE_COUNTRY)
-			CheckCode(wish->field, "two letters", wish->values[i], IsoCountry(wish->values[i]));
+			CheckCode(wish->field, "two letters (ISO 3166-1)", wish->values[i], IsoCountry(wish->values[i]));
 		else if (info->type == VALUE_CURRENCY)
-			CheckCode(wish->field, "three letters", wish->values[i], IsoCurrency(wish->values[i]));
+			CheckCode(wish->field, "three letters (ISO 4217)", wish->values[i], IsoCurrency(wish->values[i]));
 		else if (info->choices != NULL)
 			CheckChoice(wish->field, info->choices, wish->values[i]);
 	}
@@ -284,7 +284,7 @@ WarnOfAbsentValues(const Wish *wish)
 		suggestion = equals ? SuggestValue(wish, value) : NULL;
 		ereport(WARNING_CLIENT_ONLY,
 				(equals ? errmsg("no employee has %s \"%s\"", wish->field, value) :
-				 errmsg("no employee has %s", ConditionText(wish->field, wish->operator, &value, 1)),
+				 errmsg("no employee meets: %s", ConditionText(wish->field, wish->operator, &value, 1)),
 				 suggestion ? errhint("%s", suggestion) : 0));
 		warned = true;
 	}

@@ -233,6 +233,10 @@ StoreConnection(Company *company, const ConnectCall *call, const Provider *provi
 		   "hosts = excluded.hosts, sealed_at = pg_catalog.now()",
 		   "ttyt", call->connection, call->method, PointerGetDatum(sealed), host);
 	StoreMapping(company, call, provider);
+
+	/* few rows, but the preview's plan hangs on knowing that */
+	SqlRun(company, "ANALYZE @company@.connection", NULL);
+	SqlRun(company, "ANALYZE @company@.mapping", NULL);
 }
 
 /* Read the arguments of stakesync_connect */

@@ -33,6 +33,7 @@
 #include "postmaster/bgworker.h"
 #include "scrub.h"
 #include "sql.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
@@ -52,6 +53,9 @@
 
 /* Seconds by which an incremental fetch reaches back before the last one */
 #define OVERLAP_SECONDS 300
+
+/* Rows written beyond which autovacuum would be late */
+#define ANALYZE_FROM 100
 
 /* Hours after which auto means full */
 #define FULL_EVERY 24
@@ -559,7 +563,7 @@ MergeAndFinish(Fetch *fetch)
 	SqlRun(company,
 		   "UPDATE @company@._fetch SET added = $2, changed = $3, unchanged = $4, missing = $5 WHERE fetch_id = $1",
 		   "iiiii", fetch->fetch_id, fetch->added, fetch->changed, fetch->unchanged, fetch->missing);
-	if (fetch->added + fetch->changed > 1000)
+	if (fetch->added + fetch->changed > ANALYZE_FROM + fetch->base / 10)
 		SqlRun(company, "ANALYZE @company@.employee", NULL);
 	SqlRun(company, "SELECT pg_catalog.pg_notify('stakesync', $1)", "t",
 		   psprintf("fetch " INT64_FORMAT, fetch->fetch_id));
@@ -665,6 +669,13 @@ CatchError(MemoryContext context)
 	return edata;
 }
 
+/* Let go of the session's locks, which outlive transactions */
+static void
+ReleaseLocks(int code, Datum arg)
+{
+	LockReleaseAll(DEFAULT_LOCKMETHOD, true);
+}
+
 /* The worker's side of a fetch */
 void
 FetchInWorker(CourierTask *task)
@@ -676,6 +687,8 @@ FetchInWorker(CourierTask *task)
 	ReadTask(fetch, task);
 	batch_context = AllocSetContextCreate(context, "stakesync batch", ALLOCSET_DEFAULT_SIZES);
 	record_context = AllocSetContextCreate(context, "stakesync record", ALLOCSET_DEFAULT_SIZES);
+	/* before the connection is made, so that it runs after the last abort */
+	before_shmem_exit(ReleaseLocks, (Datum) 0);
 	BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
 	PG_TRY();
 	{

@@ -38,16 +38,20 @@ KeysRebuild(Company *company, const char *connection)
 	KeysFindClaims(company, connection);
 }
 
-/* Note which identifiers several present records claim */
+/* Note which keys several present records claim */
 void
 KeysFindClaims(Company *company, const char *connection)
 {
+	static const char *const kinds[] = {"identifier", "email", "name"};
+
 	SqlRun(company, "DELETE FROM @company@._claim WHERE connection = $1", "t", connection);
-	SqlRun(company,
-		   "INSERT INTO @company@._claim (connection, identifier_key, remote_ids) "
-		   "SELECT connection, identifier_key, pg_catalog.array_agg(remote_id ORDER BY remote_id) "
-		   "FROM @company@.employee WHERE connection = $1 AND missing_since IS NULL AND identifier_key IS NOT NULL "
-		   "GROUP BY connection, identifier_key HAVING pg_catalog.count(*) > 1", "t", connection);
+	for (int i = 0; i < lengthof(kinds); i++)
+		SqlRun(company,
+			   psprintf("INSERT INTO @company@._claim (key, what, connection, remote_ids) "
+						"SELECT %s_key, '%s', $1, pg_catalog.array_agg(remote_id ORDER BY remote_id) "
+						"FROM @company@.employee WHERE connection = $1 AND missing_since IS NULL AND %s_key IS NOT NULL "
+						"GROUP BY %s_key HAVING pg_catalog.count(*) > 1", kinds[i], kinds[i], kinds[i], kinds[i]),
+			   "t", connection);
 }
 
 /*

@@ -17,7 +17,7 @@ extern bool KeysIsCandidate(const char *field);
 /* Make identifier_key and email_key again from the configured fields */
 extern void KeysRebuild(Company *company, const char *connection);
 
-/* Note which identifiers several present records claim */
+/* Note which keys several present records claim */
 extern void KeysFindClaims(Company *company, const char *connection);
 
 /* Note whose line of managers leads back to himself */
