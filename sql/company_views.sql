@@ -220,7 +220,10 @@ CREATE OR REPLACE VIEW @company@.preview_summary AS
 SELECT c.connection, a.action,
 	CASE WHEN c.last_complete_fetch IS NOT NULL THEN coalesce(n.people, 0) END AS people,
 	g.limit_people, g.base, coalesce(g.holds, false) AS holds, c.last_complete_fetch AS as_of,
-	CASE WHEN c.last_complete_fetch IS NULL THEN 'nothing fetched yet: SELECT stakesync_fetch()' ELSE g.message END AS message
+	CASE WHEN c.last_complete_fetch IS NULL THEN 'nothing fetched yet: SELECT stakesync_fetch()'
+		ELSE nullif(pg_catalog.concat_ws('; ', g.message, CASE WHEN a.action = 'update' THEN (
+			SELECT pg_catalog.string_agg(m.field, ', ' ORDER BY m.field) || ' not fetched since mapped: SELECT stakesync_fetch()'
+			FROM @company@.mapping m WHERE m.connection = c.connection AND m.field <> ALL (c.fetched_fields)) END), '') END AS message
 FROM @company@.connection c
 CROSS JOIN (VALUES (1, 'create'), (2, 'update'), (3, 'unchanged'), (4, 'excluded'), (5, 'conflict'), (6, 'invalid'), (7, 'missing')) AS a(place, action)
 LEFT JOIN (SELECT p.connection, p.action, pg_catalog.count(*) AS people FROM @company@.preview p GROUP BY p.connection, p.action) n

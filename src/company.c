@@ -15,6 +15,7 @@
 #include "commands/dbcommands.h"
 #include "company.h"
 #include "company_sql.h"
+#include "compat.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"

@@ -14,6 +14,7 @@
 #include "difference.h"
 #include "member.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 #define PAY_TOGETHER "pay rate, period and currency travel together"
 
@@ -192,6 +193,66 @@ typedef enum Applied
 	APPLIED_OTHER				/* something else, given as text */
 } Applied;
 
+/* Write what was kept as JSON like ColumnText writes a value */
+static char *
+SaidText(const JsonbValue *value)
+{
+	char	  **texts;
+	Datum	   *elements;
+	ArrayType  *array;
+	Oid			output;
+	bool		varlena;
+	int			count;
+
+	if (value->type != jbvBinary || !JsonContainerIsArray(value->val.binary.data))
+		return ScalarText(value);
+
+	texts = TextElements(value->val.binary.data, &count);
+	elements = palloc((count + 1) * sizeof(Datum));
+	for (int i = 0; i < count; i++)
+		elements[i] = CStringGetTextDatum(texts[i]);
+	array = construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT);
+	getTypeOutputInfo(TEXTARRAYOID, &output, &varlena);
+	return OidOutputFunctionCall(output, PointerGetDatum(array));
+}
+
+/* Read a part of the name as it was when last applied; counts what was kept */
+static char *
+ReadAppliedPart(const Person *person, const char *key, const Column *column, int *kept)
+{
+	JsonbValue	value;
+
+	if (TextsHold(person->never, key))
+	{
+		(*kept)++;
+		return NULL;
+	}
+	if (person->said != NULL && MemberFind(&person->said->root, key, &value))
+	{
+		(*kept)++;
+		return ScalarText(&value);
+	}
+	return ColumnText(column, &person->rules->employee_row);
+}
+
+/* Read the name as it was when last applied: it may have changed by its parts */
+static Applied
+ReadAppliedName(const Person *person, const Feed *feed, char **said)
+{
+	const EmployeeColumns *columns = &person->rules->employee;
+	int			kept = 0;
+	char	   *name = ReadAppliedPart(person, "name", &columns->name, &kept);
+	char	   *first = ReadAppliedPart(person, "first_name", &columns->first_name, &kept);
+	char	   *last = ReadAppliedPart(person, "last_name", &columns->last_name, &kept);
+
+	if (kept == 0)
+		return APPLIED_SAME;
+	*said = name ? name : NameJoin(first, last);
+	if (*said == NULL && (TextsHold(person->never, "first_name") || TextsHold(person->never, "last_name")))
+		return APPLIED_NOTHING;
+	return FeedEqualsText(person, feed, *said) ? APPLIED_SAME : APPLIED_OTHER;
+}
+
 /* Read what HR said when last applied */
 static Applied
 ReadApplied(const Person *person, const Feed *feed, char **said)
@@ -200,9 +261,11 @@ ReadApplied(const Person *person, const Feed *feed, char **said)
 
 	if (!person->linked || TextsHold(person->never, feed->name))
 		return APPLIED_NOTHING;
+	if (feed->source == FEED_NAME)
+		return ReadAppliedName(person, feed, said);
 	if (person->said == NULL || !MemberFind(&person->said->root, feed->name, &value))
 		return APPLIED_SAME;
-	*said = ScalarText(&value);
+	*said = SaidText(&value);
 	return FeedEqualsText(person, feed, *said) ? APPLIED_SAME : APPLIED_OTHER;
 }
 
@@ -289,7 +352,8 @@ RefuseManager(Person *person, const char **message)
 	else if (!person->has_manager || !ColumnIsNull(&columns->missing_since, &rules->manager_row))
 	{
 		code = "unknown_manager";
-		*message = psprintf("there is no record %s", ColumnText(&columns->manager, &rules->employee_row));
+		*message = psprintf("record %s is not in the last complete fetch",
+							ColumnText(&columns->manager, &rules->employee_row));
 	}
 	else if (person->manager_claimed || ColumnIsNull(&columns->identifier_key, &rules->manager_row) ||
 			 DatumGetBool(rules->manager_row.values[columns->shrunk.index]) ||
@@ -428,12 +492,40 @@ FindFeed(const Rules *rules, const char *name)
 	return NULL;
 }
 
+/* True if what was kept of a field that HR does not feed at present can wait */
+static bool
+MayWait(const Person *person, const char *name)
+{
+	const Rules *rules = person->rules;
+	const Feed *of_name = FindFeed(rules, "name");
+	Column		column;
+
+	/* The parts of the name wait as long as the name does */
+	if (strcmp(name, "first_name") == 0 || strcmp(name, "last_name") == 0)
+		return of_name != NULL && (!FeedIsReadable(person, of_name) || !FeedEquals(person, of_name));
+	return strcmp(name, "manager") == 0 || ColumnFind(&column, rules->stakeholder_desc, name);
+}
+
+/* True if what HR said of a field once is settled */
+static bool
+IsSettled(const Person *person, const char *name, const JsonbValue *said)
+{
+	const Feed *feed = FindFeed(person->rules, name);
+
+	if (feed == NULL)
+		return !MayWait(person, name);
+	if (!FeedIsReadable(person, feed))
+		return false;
+	return FeedEquals(person, feed) || FeedEqualsText(person, feed, SaidText(said));
+}
+
 /* Push what remains of said; true if anything does */
 static bool
 PushSaid(const Person *person, JsonbParseState **state)
 {
 	JsonbIterator *iterator;
 	JsonbIteratorToken token;
+	JsonbValue	key;
 	JsonbValue	value;
 	bool		remains = false;
 
@@ -441,24 +533,15 @@ PushSaid(const Person *person, JsonbParseState **state)
 		return false;
 
 	iterator = JsonbIteratorInit(&person->said->root);
-	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
+	while ((token = JsonbIteratorNext(&iterator, &key, true)) != WJB_DONE)
 	{
-		char	   *name;
-		char	   *said;
-		const Feed *feed;
-
 		if (token != WJB_KEY)
 			continue;
-		name = ScalarText(&value);
 		(void) JsonbIteratorNext(&iterator, &value, true);
-		said = ScalarText(&value);
-
-		feed = FindFeed(person->rules, name);
-		if (feed != NULL && FeedIsReadable(person, feed) &&
-			(FeedEquals(person, feed) || FeedEqualsText(person, feed, said)))
+		if (IsSettled(person, ScalarText(&key), &value))
 			continue;
-		PushText(state, WJB_KEY, name);
-		PushText(state, WJB_VALUE, said);
+		(void) pushJsonbValue(state, WJB_KEY, &key);
+		(void) pushJsonbValue(state, WJB_VALUE, &value);
 		remains = true;
 	}
 	return remains;
@@ -486,14 +569,14 @@ PushNever(const Person *person, JsonbParseState **state)
 		remains = true;
 	}
 
-	/* Fields that HR does not feed at present wait */
+	/* Fields that HR does not feed at present */
 	if (person->linked && person->never != NULL)
 		deconstruct_array(person->never, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
 	for (int i = 0; i < count; i++)
 	{
 		char	   *name = nulls[i] ? NULL : TextDatumGetCString(values[i]);
 
-		if (name == NULL || FindFeed(rules, name) != NULL)
+		if (name == NULL || FindFeed(rules, name) != NULL || !MayWait(person, name))
 			continue;
 		PushText(state, WJB_ELEM, name);
 		remains = true;

@@ -42,19 +42,20 @@ EmployeeBind(EmployeeColumns *columns, TupleDesc desc, const char *identifier, c
 	BindColumn(&columns->changes_on, desc, "changes_on");
 }
 
+/* Make a name of its parts */
+char *
+NameJoin(char *first, char *last)
+{
+	if (first != NULL && last != NULL)
+		return psprintf("%s %s", first, last);
+	return first ? first : last;
+}
+
 /* Read the name, or make it of its parts */
 char *
 EmployeeName(const EmployeeColumns *columns, const Row *row)
 {
-	char	   *first;
-	char	   *last;
-
 	if (!ColumnIsNull(&columns->name, row))
 		return ColumnText(&columns->name, row);
-
-	first = ColumnText(&columns->first_name, row);
-	last = ColumnText(&columns->last_name, row);
-	if (first != NULL && last != NULL)
-		return psprintf("%s %s", first, last);
-	return first ? first : last;
+	return NameJoin(ColumnText(&columns->first_name, row), ColumnText(&columns->last_name, row));
 }

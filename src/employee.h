@@ -36,4 +36,7 @@ extern void EmployeeBind(EmployeeColumns *columns, TupleDesc desc,
 /* The name: as the source has it, else made of its parts; or NULL */
 extern char *EmployeeName(const EmployeeColumns *columns, const Row *row);
 
+/* A name made of its parts, either of which may be NULL */
+extern char *NameJoin(char *first, char *last);
+
 #endif							/* STAKESYNC_EMPLOYEE_H */

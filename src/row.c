@@ -278,6 +278,12 @@ ColumnEqualsText(const Column *column, const Row *row, const char *text)
 			DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(number),
 											 NumericGetDatum(ColumnNumber(column, row))));
 	}
+
+	/* The same moment may be written in another zone */
+	if (column->type == TIMESTAMPTZOID && isdigit((unsigned char) *text))
+		return DatumGetBool(DirectFunctionCall2(timestamp_eq, row->values[column->index],
+												DirectFunctionCall3(timestamptz_in, CStringGetDatum(text),
+																	ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
 	return false;
 }
 

@@ -83,6 +83,17 @@ SELECT three(NULL, 'Basel', 'Basel', mode => '{"on_null": "keep"}') AS on_null_k
 SELECT three('Bern', 'Basel', 'Basel', pins => '{"city": "moved by hand"}') AS pinned,
 	three('Bern', 'Basel', 'Basel', mode => '{"review": true}') AS review,
 	three('Bern', 'Basel', 'Basel', mode => '{"mode": "never"}') AS never;
+-- What was said is kept as JSON; a name may have changed by its parts
+SELECT d.changes, fields(d) FROM (VALUES
+	(1, '{"first_name": "Ann", "last_name": "Berg"}'::jsonb, '{"name": "Ann Ames"}'::jsonb, '{"last_name": "Ames"}'::jsonb, '{}'::text[]),
+	(2, '{"first_name": "Ann", "last_name": "Berg"}', '{"name": "Ann B. Ames"}', '{"last_name": "Ames"}', '{}'),
+	(3, '{"first_name": "Ann", "last_name": "Berg"}', '{"name": "Ann B. Ames"}', NULL, '{}'),
+	(4, '{"name": "Ann Berg", "last_name": "Berg"}', '{"name": "Ames"}', '{"name": null, "last_name": "Ames"}', '{first_name}'),
+	(5, '{"last_name": "Berg"}', '{"name": "Ames"}', NULL, '{last_name}'),
+	(6, '{"langs": ["de"]}', '{"langs": ["de", "fr"]}', '{"langs": ["de", "fr"]}', '{}'),
+	(7, '{"shoe": 41}', '{"shoe": 42.0}', '{"shoe": 42}', '{}'),
+	(8, '{"badge": "2026-01-01T00:00:00Z"}', '{"badge": "2026-01-02T00:00:00Z"}', '{"badge": "2026-01-02T01:00:00+01:00"}', '{}')) v(n, employee, stakeholder, said, never)
+	CROSS JOIN LATERAL decide(config('{shoe,langs,badge}'), v.employee, v.stakeholder, 'link', v.said, v.never) d ORDER BY n;
 -- Without a link nothing was applied yet
 SELECT fields(d), d.action FROM decide(config('{city,country}'), '{"city": "Bern", "country": null}', '{"city": "Basel", "country": "CH"}', 'name') d;
 
@@ -166,16 +177,18 @@ CREATE FUNCTION unsettled(fields text[], employee jsonb, stakeholder jsonb, said
 $$;
 SELECT n, unsettled('{city,country,zip_code,manager}', employee, stakeholder, said, never, linked, manager_id) FROM (VALUES
 	(1, '{"city": "Bern"}'::jsonb, '{"city": "Bern"}'::jsonb, '{"city": "Basel"}'::jsonb, '{}'::text[], true, NULL::bigint),
-	(2, '{"city": "Bern"}', '{"city": "Chur"}', '{"city": "Basel", "gone": "x"}', '{}', true, NULL),
+	(2, '{"city": "Bern"}', '{"city": "Chur"}', '{"city": "Basel", "team": "x", "job_title": "y"}', '{}', true, NULL),
 	(3, '{"city": "Bern"}', '{"city": "Chur"}', '{"city": "Bern"}', NULL, true, NULL),
-	(4, '{"city": "Bern", "country": "CH"}', '{"city": "Chur", "country": "CH"}', NULL, '{city,country,gone}', true, NULL),
+	(4, '{"city": "Bern", "country": "CH"}', '{"city": "Chur", "country": "CH"}', NULL, '{city,country,team,job_title}', true, NULL),
 	(5, '{"city": "Bern", "country": "CH"}', '{"city": "Chur", "country": "CH"}', '{"city": "Basel"}', '{}', false, NULL),
 	(6, '{"city": "Bern", "unknown": ["zip_code"]}', '{"city": "Bern"}', NULL, NULL, false, NULL),
 	(7, '{"manager": "M1"}', '{}', NULL, NULL, false, NULL),
 	(8, '{"manager": "M1"}', '{"manager_id": 9}', NULL, NULL, false, 9),
 	(9, '{"manager": "M1"}', '{"manager_id": 9}', '{"manager": "M0"}', '{}', true, NULL),
 	(10, '{"manager": "M1"}', '{"manager_id": 9}', '{"manager": "M0"}', '{}', true, 9),
-	(11, '{"manager": null}', '{}', NULL, NULL, false, NULL)) v(n, employee, stakeholder, said, never, linked, manager_id) ORDER BY n;
+	(11, '{"manager": null}', '{}', NULL, NULL, false, NULL),
+	(12, '{"first_name": "Ann", "last_name": "Berg"}', '{"name": "Ann Ames"}', '{"last_name": "Ames", "work_email": "x"}', '{}', true, NULL),
+	(13, '{"first_name": "Ann", "last_name": "Berg"}', '{"name": "Ann Berg"}', '{"last_name": "Ames"}', '{first_name}', true, NULL)) v(n, employee, stakeholder, said, never, linked, manager_id) ORDER BY n;
 
 -- The views of a company
 INSERT INTO connection (connection, provider, state, identifier, last_complete_fetch) VALUES ('hr', 'merge', 'connected', 'employee_number', '2026-11-22');
@@ -191,7 +204,7 @@ INSERT INTO employee (connection, remote_id, employee_number, first_name, last_n
 	('hr', 'G', '0006', 'Gus', 'Gray', 'gus@firm.com', NULL, 'F', 'ACTIVE');
 UPDATE employee SET identifier_key = stakesync_canonical_identifier(employee_number), email_key = stakesync_canonical(work_email),
 	name_key = stakesync_name_key(first_name || ' ' || last_name);
-INSERT INTO _claim VALUES ('hr', '0006', '{F,G}');
+INSERT INTO _claim (key, what, connection, remote_ids) VALUES ('0006', 'identifier', 'hr', '{F,G}');
 INSERT INTO stakeholder (stakeholder_id, identifier, name, email, city, employment_status) OVERRIDING SYSTEM VALUE VALUES
 	(101, '0002', 'Bob Berg', 'bob@firm.com', 'Zug', 'ACTIVE'), (102, '0003', 'Cid Cruz', 'cid@firm.com', 'Chur', 'ACTIVE');
 INSERT INTO link (connection, remote_id, stakeholder_id, how) VALUES ('hr', 'C', 102, 'identifier');
