@@ -37,7 +37,7 @@ LEFT JOIN @company@.connection c ON c.connection = f.connection
 LEFT JOIN pg_catalog.pg_locks l ON f.state IN ('queued', 'running') AND l.pid = f.pid
 	AND l.locktype = 'object' AND l.granted AND l.mode = 'ExclusiveLock'
 	AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-	AND l.classid = '@company@.connection'::pg_catalog.regclass
+	AND l.classid = c.tableoid
 	AND l.objid = c.connection_id AND l.objsubid = 0;
 
 -- private: each connection's configuration as the deciding functions read it
@@ -98,9 +98,12 @@ SELECT e.connection, e.remote_id, k.config, k.last_complete_fetch AS as_of,
 	a.said, a.never, NULL::jsonb AS pins,
 	m AS manager,
 	CASE WHEN e.manager IS NULL THEN NULL
-		WHEN ml.stakeholder_id IS NOT NULL THEN ml.stakeholder_id
+		WHEN ml.stakeholder_id = s.manager_id THEN ml.stakeholder_id
+		WHEN ml.stakeholder_id IS NOT NULL THEN (SELECT q.stakeholder_id FROM @company@.stakeholder q WHERE q.stakeholder_id = ml.stakeholder_id)
 		ELSE (SELECT q.stakeholder_id FROM @company@.stakeholder q WHERE q.identifier_key = m.identifier_key) END AS manager_id,
-	CASE WHEN m.identifier_key IS NULL OR ml.stakeholder_id IS NOT NULL THEN false
+	CASE WHEN ml.stakeholder_id = s.manager_id THEN false
+		WHEN ml.stakeholder_id IS NOT NULL THEN NOT EXISTS (SELECT FROM @company@.stakeholder q WHERE q.stakeholder_id = ml.stakeholder_id)
+		WHEN m.identifier_key IS NULL THEN false
 		ELSE EXISTS (SELECT FROM @company@._claim mc WHERE mc.key = m.identifier_key AND mc.what = 'identifier' AND mc.connection = m.connection) END AS manager_claimed,
 	y.path AS manager_cycle,
 	CASE WHEN s.manager_id IS NOT NULL AND s.manager_id IS DISTINCT FROM ml.stakeholder_id

@@ -5,6 +5,7 @@ CREATE TYPE @extschema@.stakesync_connect_row AS (
 	state text,
 	next_step text
 );
+COMMENT ON TYPE @extschema@.stakesync_connect_row IS 'A connection, its state and what to do next';
 
 CREATE FUNCTION @extschema@.stakesync_connect(provider text, credentials jsonb DEFAULT NULL, connection text DEFAULT NULL,
 	settings jsonb DEFAULT NULL, method text DEFAULT NULL, accept_terms boolean DEFAULT NULL, company name DEFAULT NULL)
@@ -26,6 +27,7 @@ CREATE TYPE @extschema@.stakesync_configure_row AS (
 	chosen boolean,
 	note text
 );
+COMMENT ON TYPE @extschema@.stakesync_configure_row IS 'A field that can identify people, and how well';
 
 CREATE FUNCTION @extschema@.stakesync_configure(identifier text DEFAULT NULL, email text DEFAULT NULL, import text[] DEFAULT NULL,
 	settings jsonb DEFAULT NULL, precedence integer DEFAULT NULL, connection text DEFAULT NULL, company name DEFAULT NULL)

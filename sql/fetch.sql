@@ -25,6 +25,7 @@ CREATE TYPE @extschema@.stakesync_fetch_row AS (
 	rate numeric,
 	seconds_left bigint
 );
+COMMENT ON TYPE @extschema@.stakesync_fetch_row IS 'A fetch and how it went, as in a company''s fetch_run';
 
 CREATE FUNCTION @extschema@.stakesync_fetch(connection text DEFAULT NULL, mode text DEFAULT 'auto', wait boolean DEFAULT true,
 	accept_fewer boolean DEFAULT false, company name DEFAULT NULL)

@@ -13,6 +13,7 @@ CREATE TYPE @extschema@.stakesync_preview_row AS (
 	reason text,
 	as_of timestamptz
 );
+COMMENT ON TYPE @extschema@.stakesync_preview_row IS 'A person of the preview, as in a company''s preview';
 
 CREATE FUNCTION @extschema@.stakesync_preview(connection text DEFAULT NULL, company name DEFAULT NULL)
 	RETURNS SETOF @extschema@.stakesync_preview_row

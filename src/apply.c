@@ -30,6 +30,9 @@
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
 
+/* Changes that make a sync a big one */
+#define APPLY_BIG 1000
+
 /* The changes at work and where they come from */
 typedef struct Apply
 {
@@ -62,15 +65,27 @@ const char *const apply_pairs =
 "WHERE c.change_id = ANY ($1) AND c.after ? 'manager' " \
 "AND (c.state = 'applied' OR c.state = 'planned' AND c.action = 'update')"
 
-/* Run a statement on all changes at work */
+/*
+ * Run a statement on the changes at work ($1), acting for the caller ($2), of
+ * a connection ($3)
+ */
 static uint64
 RunOnChanges(Apply *apply, const char *template)
 {
 	char	   *statement = SqlExpand(apply->company, template);
-	uint64		rows = WriterExecute(&apply->writer, statement, apply->change_ids);
+	char	   *connection = apply->run->connection;
+	Oid			types[] = {INT8ARRAYOID, TEXTOID, TEXTOID};
+	Datum		values[3];
+	int			result;
 
+	values[0] = apply->change_ids;
+	values[1] = CStringGetTextDatum(CompanyCaller());
+	values[2] = connection ? CStringGetTextDatum(connection) : (Datum) 0;
+	result = SPI_execute_with_args(statement, 3, types, values, connection ? NULL : "  n", false, 0);
+	if (result < 0)
+		elog(ERROR, "could not apply changes: %s", SPI_result_code_string(result));
 	pfree(statement);
-	return rows;
+	return SPI_processed;
 }
 
 /* Copy a datum of the last result; an array never is null */
@@ -266,7 +281,7 @@ MakeCreateStatement(Company *company, Datum change_ids)
 							 key, key, type, initial);
 	}
 	return psprintf("WITH b AS MATERIALIZED ("
-					"SELECT c.change_id, c.after, nextval(pg_get_serial_sequence(%s, 'stakeholder_id')) AS stakeholder_id "
+					"SELECT c.change_id, c.after, nextval((SELECT pg_get_serial_sequence(%s, 'stakeholder_id'))) AS stakeholder_id "
 					"FROM (SELECT change_id, after FROM %s.change WHERE change_id = ANY ($1) "
 					"ORDER BY identifier, change_id) c), "
 					"w AS (INSERT INTO %s (stakeholder_id%s) SELECT b.stakeholder_id%s FROM b RETURNING stakeholder_id) "
@@ -311,6 +326,20 @@ WriteLinks(Apply *apply)
 				 "SELECT connection, remote_id, stakeholder_id, coalesce(match, 'create'), $2 "
 				 "FROM @company@.change WHERE change_id = ANY ($1) AND state = 'applied' "
 				 "AND match IS DISTINCT FROM 'link'");
+}
+
+/*
+ * After a big sync the planner must not go by what the tables were before:
+ * nobody knows when autovacuum comes by
+ */
+static void
+RefreshStatistics(Apply *apply)
+{
+	ArrayType  *changes = DatumGetArrayTypeP(apply->change_ids);
+
+	if (ArrayGetNItems(ARR_NDIM(changes), ARR_DIMS(changes)) < APPLY_BIG)
+		return;
+	SqlRun(apply->company, "ANALYZE (SKIP_LOCKED) @company@.stakeholder, @company@.link", NULL);
 }
 
 /*
@@ -368,6 +397,19 @@ WriteManagers(Apply *apply)
 	WriterRun(&apply->writer, change_ids);
 }
 
+/* Go on with the changes that were written; a trigger may have skipped others */
+static void
+KeepWritten(Apply *apply)
+{
+	RunOnChanges(apply,
+				 "UPDATE @company@.change SET state = 'failed', reason = 'a trigger of the register left it out' "
+				 "WHERE change_id = ANY ($1) AND state = 'planned'");
+	RunOnChanges(apply,
+				 "SELECT coalesce(array_agg(change_id), '{}') FROM @company@.change "
+				 "WHERE change_id = ANY ($1) AND state = 'applied'");
+	apply->change_ids = CopyArray(1);
+}
+
 /*
  * Bring what HR said when last applied up to date: of the people written, and
  * of others where it may have settled meanwhile. What was written is said and
@@ -381,25 +423,25 @@ SettleSaid(Apply *apply)
 				 "SELECT c.connection, c.remote_id, c.match IS DISTINCT FROM 'link' AS fresh, "
 				 "ARRAY(SELECT CASE k WHEN 'manager_id' THEN 'manager' ELSE k END "
 				 "FROM jsonb_object_keys(c.after) k) AS keys "
-				 "FROM @company@.change c WHERE c.change_id = ANY ($1) AND c.state = 'applied'"
+				 "FROM @company@.change c WHERE c.change_id = ANY ($1)"
 				 "), ids AS ("
 				 "SELECT remote_id, connection FROM t UNION SELECT remote_id, connection FROM @company@._applied "
-				 "WHERE connection IN (SELECT connection FROM @company@.change WHERE change_id = ANY ($1))"
+				 "WHERE connection = $3"
 				 "), v AS MATERIALIZED ("
-				 "SELECT v.connection, v.remote_id, coalesce(t.fresh, false) AS fresh, coalesce(t.keys, '{}') AS keys, "
+				 "SELECT v.connection, v.remote_id, v.match, coalesce(t.fresh, false) AS fresh, coalesce(t.keys, '{}') AS keys, "
 				 "(v.employee).manager IS NOT NULL AND v.manager_id IS NULL "
 				 "AND v.config -> 'fields' @> '[{\"field\": \"manager\"}]' AS alone, "
-				 "CASE WHEN t.fresh "
-				 "THEN @extension@.stakesync_unsettled(v.config, v.employee, v.stakeholder, '{}', '{}', false, v.manager_id) "
+				 "CASE WHEN v.match <> 'link' THEN NULL "
+				 "WHEN t.fresh THEN @extension@.stakesync_unsettled(v.config, v.employee, v.stakeholder, '{}', '{}', false, v.manager_id) "
 				 "ELSE @extension@.stakesync_unsettled(v.config, v.employee, v.stakeholder, "
 				 "coalesce(v.said, '{}') - coalesce(t.keys, '{}'), "
 				 "ARRAY(SELECT f FROM unnest(v.never) f WHERE f <> ALL (coalesce(t.keys, '{}'))), true, v.manager_id) END AS rest "
 				 "FROM @company@._case v JOIN ids i ON i.remote_id = v.remote_id AND i.connection = v.connection "
-				 "LEFT JOIN t ON t.remote_id = v.remote_id AND t.connection = v.connection WHERE v.match = 'link'"
+				 "LEFT JOIN t ON t.remote_id = v.remote_id AND t.connection = v.connection"
 				 "), u AS MATERIALIZED ("
 				 "SELECT v.connection, v.remote_id, coalesce(v.rest -> 'said', '{}') AS said, ARRAY("
 				 "SELECT f FROM (SELECT jsonb_array_elements_text(v.rest -> 'never') UNION SELECT 'manager' WHERE v.fresh AND v.alone) n(f) "
-				 "WHERE NOT v.fresh OR f <> ALL (v.keys) ORDER BY f) AS never FROM v"
+				 "WHERE NOT v.fresh OR f <> ALL (v.keys) ORDER BY f) AS never FROM v WHERE v.match = 'link'"
 				 "), gone AS ("
 				 "DELETE FROM @company@._applied a USING u "
 				 "WHERE a.remote_id = u.remote_id AND a.connection = u.connection AND u.said = '{}' AND u.never = '{}') "
@@ -417,10 +459,7 @@ RecordCreated(Apply *apply)
 				 "UPDATE @company@.change c SET after = jsonb_strip_nulls(to_jsonb(s) "
 				 "- '{stakeholder_id,identifier_key,email_key,name_key,created_at,updated_at}'::text[]) "
 				 "FROM @company@.stakeholder s WHERE c.change_id = ANY ($1) AND c.action = 'create' "
-				 "AND c.state = 'applied' AND s.stakeholder_id = c.stakeholder_id");
-	RunOnChanges(apply,
-				 "UPDATE @company@.change SET state = 'failed', reason = 'a trigger of the register left it out' "
-				 "WHERE change_id = ANY ($1) AND state = 'planned'");
+				 "AND s.stakeholder_id = c.stakeholder_id");
 }
 
 /* Write down what became of the run */
@@ -469,7 +508,9 @@ ApplyPlan(Company *company, int64 sync_id, Datum identifiers, bool force)
 	WriteUpdates(&apply);
 	WriteCreates(&apply);
 	WriteLinks(&apply);
+	RefreshStatistics(&apply);
 	WriteManagers(&apply);
+	KeepWritten(&apply);
 	SettleSaid(&apply);
 	RecordCreated(&apply);
 	CountResult(&apply);

@@ -298,35 +298,43 @@ CheckPrivilege(const Company *company, const char *relation, AclMode privilege)
 		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(relid)), relation);
 }
 
+/* Append a constraint's name to a list */
+static void
+AppendConstraint(StringInfo names, Form_pg_constraint form)
+{
+	appendStringInfo(names, "%s%s", names->len > 0 ? ", " : "",
+					 quote_qualified_identifier(get_namespace_name(form->connamespace),
+												NameStr(form->conname)));
+}
+
 /*
- * Constraints on the register that are deferred now and would wait for the
- * end of the transaction, where they could not act as the owner any more
+ * Constraints on a company's tables, or from elsewhere to them, that may be
+ * deferred now and would wait for the end of the transaction, where they could
+ * not act as the owner any more; and those that start out deferred
  */
-static char *
-ListDeferred(const Company *company)
+static void
+ListDeferrable(const Company *company, StringInfo deferrable, StringInfo deferred)
 {
 	Relation	rel = table_open(ConstraintRelationId, AccessShareLock);
-	ScanKeyData key[1];
-	SysScanDesc scan;
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;
-	StringInfoData names;
 
-	initStringInfo(&names);
-	ScanKeyInit(&key[0], Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(CompanyRelation(company, "stakeholder")));
-	scan = systable_beginscan(rel, ConstraintRelidTypidNameIndexId, true, NULL, 1, key);
+	initStringInfo(deferrable);
+	initStringInfo(deferred);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 
-		if (form->condeferrable && form->condeferred)
-			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "",
-							 quote_qualified_identifier(get_namespace_name(form->connamespace),
-														NameStr(form->conname)));
+		if (!form->condeferrable || !OidIsValid(form->conrelid) ||
+			(get_rel_namespace(form->conrelid) != company->schema &&
+			 !(OidIsValid(form->confrelid) && get_rel_namespace(form->confrelid) == company->schema)))
+			continue;
+		AppendConstraint(deferrable, form);
+		if (form->condeferred)
+			AppendConstraint(deferred, form);
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
-	return names.len > 0 ? names.data : NULL;
 }
 
 /* Set constraints immediate or deferred */
@@ -360,21 +368,56 @@ CheckLayout(const Company *company)
 						 quote_literal_cstr(company->name))));
 }
 
+/*
+ * Refuse a schema in which others than the company's owner could put objects
+ * that calls then run as the owner
+ */
+static void
+CheckSchema(Oid schema, Oid owner)
+{
+	HeapTuple	tuple = SearchSysCache1(NAMESPACEOID, ObjectIdGetDatum(schema));
+	const char *name = get_namespace_name(schema);
+	Oid			schema_owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for schema %u", schema);
+	schema_owner = ((Form_pg_namespace) GETSTRUCT(tuple))->nspowner;
+	ReleaseSysCache(tuple);
+	if (schema_owner != owner)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("schema \"%s\" belongs to \"%s\", the company in it to \"%s\"", name,
+						GetUserNameFromId(schema_owner, false), GetUserNameFromId(owner, false)),
+				 errhint("One role has to own both: ALTER SCHEMA %s OWNER TO %s; or SET ROLE %s before making the company.",
+						 quote_identifier(name), quote_identifier(GetUserNameFromId(owner, false)),
+						 quote_identifier(GetUserNameFromId(schema_owner, false)))));
+	if (pg_namespace_aclcheck(schema, ACL_ID_PUBLIC, ACL_CREATE) == ACLCHECK_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("anybody may create objects in schema \"%s\"", name),
+				 errhint("REVOKE CREATE ON SCHEMA %s FROM PUBLIC;", quote_identifier(name))));
+}
+
 /* Act as the company's owner from here on */
 static CompanyContext *
 SwitchToOwner(Company *company, bool writes)
 {
 	CompanyContext *context = palloc0(sizeof(CompanyContext));
+	StringInfoData deferrable;
+	StringInfoData deferred;
 
+	CheckSchema(company->schema, company->owner);
 	context->company = company;
 	context->outer = CurrentMemoryContext;
 	context->writes = writes;
 	SPI_connect();
 	if (writes)
 	{
-		context->deferred = ListDeferred(company);
-		if (context->deferred)
-			SetConstraints(context->deferred, "IMMEDIATE");
+		ListDeferrable(company, &deferrable, &deferred);
+		if (deferrable.len > 0)
+			SetConstraints(deferrable.data, "IMMEDIATE");
+		if (deferred.len > 0)
+			context->deferred = deferred.data;
 	}
 	GetUserIdAndSecContext(&context->caller, &context->security);
 	SetUserIdAndSecContext(company->owner, context->security | SECURITY_RESTRICTED_OPERATION);
@@ -448,6 +491,30 @@ CheckName(const char *name)
 				 errhint("Choose another name: SELECT stakesync_create_company('acme').")));
 }
 
+/* Refuse a schema that holds tables or views */
+static void
+CheckEmpty(Oid schema, const char *name)
+{
+	Relation	rel = table_open(RelationRelationId, AccessShareLock);
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	ScanKeyData key[1];
+	char	   *found = NULL;
+
+	ScanKeyInit(&key[0], Anum_pg_class_relnamespace, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(schema));
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 1, key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		found = pstrdup(NameStr(((Form_pg_class) GETSTRUCT(tuple))->relname));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	if (found != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_SCHEMA),
+				 errmsg("schema \"%s\" is not empty: it holds \"%s\"", name, found),
+				 errhint("A company takes a schema of its own. Choose another name: SELECT stakesync_create_company('acme').")));
+}
+
 /* Make the schema, or take an empty one that a DBA made for the caller */
 static void
 MakeSchema(const char *name)
@@ -459,9 +526,13 @@ MakeSchema(const char *name)
 		if (CompanyIsSchema(schema))
 			ereport(ERROR,
 					(errcode(ERRCODE_DUPLICATE_SCHEMA),
-					 errmsg("there is a company \"%s\" already", name)));
+					 errmsg("there is a company \"%s\" already", name),
+					 errhint("Name it with company => %s, or make another: SELECT stakesync_create_company('acme').",
+							 quote_literal_cstr(name))));
 		if (!pg_namespace_ownercheck(schema, GetUserId()))
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SCHEMA, name);
+		CheckSchema(schema, GetUserId());
+		CheckEmpty(schema, name);
 		return;
 	}
 	if (pg_database_aclcheck(MyDatabaseId, GetUserId(), ACL_CREATE) != ACLCHECK_OK)
@@ -533,7 +604,7 @@ stakesync_create_company(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("a company needs a name"),
 				 errhint("SELECT stakesync_create_company('acme');")));
-	(void) CompanyCreate(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+	(void) CompanyCreate(pstrdup(NameStr(*PG_GETARG_NAME(0))),
 						 PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	PG_RETURN_VOID();
 }
@@ -543,21 +614,24 @@ static void
 UpgradeOne(Oid schema)
 {
 	Company    *company = CompanyBySchema(schema);
-	int			level;
+	CompanyContext *context;
 
 	if (!pg_class_ownercheck(CompanyRelation(company, COMPANY_MARK), GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SCHEMA, company->name);
-	SPI_connect();
-	level = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	CompanyBeginInside();
+	context = SwitchToOwner(company, true);
 	SqlScript(company, company_views_sql);
+
+	/* While the extension was gone nobody kept the keys */
+	SqlRun(company,
+		   "UPDATE @company@.stakeholder s SET identifier_key = k.identifier, email_key = k.email, name_key = k.name "
+		   "FROM @company@.stakeholder o CROSS JOIN LATERAL (SELECT "
+		   "@extension@.stakesync_canonical_identifier(o.identifier) AS identifier, "
+		   "@extension@.stakesync_canonical(o.email) AS email, @extension@.stakesync_name_key(o.name) AS name) k "
+		   "WHERE o.stakeholder_id = s.stakeholder_id "
+		   "AND (o.identifier_key, o.email_key, o.name_key) IS DISTINCT FROM (k.identifier, k.email, k.name)", NULL);
 	SqlRun(company, "UPDATE @company@._company SET layout = $1::integer WHERE layout < $1", "i",
 		   (int64) COMPANY_LAYOUT);
-	CompanyEndInside();
-	AtEOXact_GUC(true, level);
-	SPI_finish();
+	CompanyLeave(context);
 }
 
 PG_FUNCTION_INFO_V1(stakesync_upgrade_company);
@@ -574,7 +648,7 @@ stakesync_upgrade_company(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		schemas = ListCompanies(true);
 	else
-		schemas = list_make1_oid(FindByName(text_to_cstring(PG_GETARG_TEXT_PP(0)))->schema);
+		schemas = list_make1_oid(FindByName(NameStr(*PG_GETARG_NAME(0)))->schema);
 	foreach(lc, schemas)
 		UpgradeOne(lfirst_oid(lc));
 	PG_RETURN_VOID();
@@ -586,8 +660,8 @@ PG_FUNCTION_INFO_V1(stakesync_drop_company);
 Datum
 stakesync_drop_company(PG_FUNCTION_ARGS)
 {
-	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char	   *confirm = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const char *name = NameStr(*PG_GETARG_NAME(0));
+	const char *confirm = NameStr(*PG_GETARG_NAME(1));
 	Company    *company = FindByName(name);
 
 	if (strcmp(name, confirm) != 0)

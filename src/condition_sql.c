@@ -394,6 +394,17 @@ ListConditions(const Company *company)
 	return SqlText(0, 1);
 }
 
+/* True if the fields of all conditions are there: one that went may leave others */
+static bool
+FieldsExist(Company *company, const char *connection)
+{
+	return SqlRun(company, "SELECT FROM @company@.condition d "
+				  "WHERE d.connection = $1 AND d.field <> ALL ('{identifier,email,name}') "
+				  "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a "
+				  "WHERE a.attrelid = $2::oid AND a.attname = d.field AND NOT a.attisdropped)", "ti",
+				  connection, (int64) CompanyRelation(company, "employee")) == 0;
+}
+
 PG_FUNCTION_INFO_V1(stakesync_drop_condition);
 
 /* Drop a condition */
@@ -402,6 +413,7 @@ stakesync_drop_condition(PG_FUNCTION_ARGS)
 {
 	Company    *company;
 	CompanyContext *context;
+	char	   *connection;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -420,7 +432,9 @@ stakesync_drop_condition(PG_FUNCTION_ARGS)
 				 errmsg("company \"%s\" has no condition " INT64_FORMAT, company->name, PG_GETARG_INT64(0)),
 				 existing ? errhint("Its conditions: %s.", existing) : errhint("It has no conditions.")));
 	}
-	NoticeScope(company, SqlText(0, 1));
+	connection = SqlText(0, 1);
+	if (FieldsExist(company, connection))
+		NoticeScope(company, connection);
 	CompanyLeave(context);
 	PG_RETURN_VOID();
 }

@@ -15,6 +15,7 @@
 #include "sql.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 #include "catalog/pg_type.h"
 
@@ -30,15 +31,16 @@ static const struct
 	{"pay_rate", "{pay_rate,pay_period,pay_currency}"},
 };
 
+/* The fields that those bring */
+static const char *const imported[] = {"manager", "mobile_phone", "pay_rate", "pay_period", "pay_currency"};
+
 /* Refuse what cannot identify people */
 static void
 CheckIdentifier(Company *company, const char *identifier)
 {
 	if (KeysIsCandidate(identifier))
 		return;
-	SqlRun(company, "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = '@company@.employee'::pg_catalog.regclass "
-		   "AND attname = $1 AND attnum > 0 AND NOT attisdropped)", "t", identifier);
-	if (SqlBool(0, 1))
+	if (get_attnum(CompanyRelation(company, "employee"), identifier) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("field \"%s\" cannot be the identifier", identifier),
@@ -105,10 +107,10 @@ SetImport(Company *company, const char *connection, ArrayType *import)
 							 "WHERE c.connection = $1 AND m ->> 'field' = ANY (%s) ON CONFLICT DO NOTHING", fields.data),
 		   "t", connection);
 	/* what is no longer imported is not kept */
-	for (int i = 0; i < lengthof(imports); i++)
+	for (int i = 0; i < lengthof(imported); i++)
 		SqlRun(company, psprintf("UPDATE @company@.employee e SET %s = NULL WHERE connection = $1 AND %s IS NOT NULL "
 								 "AND NOT EXISTS (SELECT FROM @company@.mapping m WHERE m.connection = e.connection AND m.field = '%s')",
-								 imports[i].word, imports[i].word, imports[i].word), "t", connection);
+								 imported[i], imported[i], imported[i]), "t", connection);
 }
 
 /*

@@ -325,11 +325,16 @@ FindOrCreateCompany(Company *company)
 	return company;
 }
 
-PG_FUNCTION_INFO_V1(stakesync_connect);
+/* Keep the statement, which holds credentials, out of the log of any error */
+static void
+HideStatement(void *arg)
+{
+	errhidestmt(true);
+}
 
 /* Connect an HR system */
-Datum
-stakesync_connect(PG_FUNCTION_ARGS)
+static Datum
+Connect(FunctionCallInfo fcinfo)
 {
 	ConnectCall call;
 	Company    *company;
@@ -389,6 +394,21 @@ stakesync_connect(PG_FUNCTION_ARGS)
 	StoreConnection(company, &call, provider, settings, base_url);
 	CompanyLeave(context);
 	return MakeRow(fcinfo, call.connection, "connected", "SELECT * FROM stakesync_fetch();");
+}
+
+PG_FUNCTION_INFO_V1(stakesync_connect);
+
+/* Connect an HR system */
+Datum
+stakesync_connect(PG_FUNCTION_ARGS)
+{
+	ErrorContextCallback callback = {.previous = error_context_stack, .callback = HideStatement};
+	Datum		result;
+
+	error_context_stack = &callback;
+	result = Connect(fcinfo);
+	error_context_stack = callback.previous;
+	return result;
 }
 
 /* Revoke the account at the provider; says what came of it */

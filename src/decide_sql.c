@@ -12,6 +12,10 @@
 #include "member.h"
 #include "utils/builtins.h"
 
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* Arguments of stakesync_decide */
 enum
 {

@@ -54,9 +54,6 @@
 /* Seconds by which an incremental fetch reaches back before the last one */
 #define OVERLAP_SECONDS 300
 
-/* Rows written beyond which autovacuum would be late */
-#define ANALYZE_FROM 100
-
 /* Hours after which auto means full */
 #define FULL_EVERY 24
 
@@ -558,29 +555,37 @@ MergeAndFinish(Fetch *fetch)
 	company = Begin(fetch);
 	(void) set_config_option("lock_timeout", "30s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	MergeLanding(company, fetch);
-	message = Summarize(fetch);
+	message = MemoryContextStrdup(TopMemoryContext, Summarize(fetch));
 	FinishRow(company, fetch, "done", NULL, message, NULL);
 	SqlRun(company,
 		   "UPDATE @company@._fetch SET added = $2, changed = $3, unchanged = $4, missing = $5 WHERE fetch_id = $1",
 		   "iiiii", fetch->fetch_id, fetch->added, fetch->changed, fetch->unchanged, fetch->missing);
-	if (fetch->added + fetch->changed > ANALYZE_FROM + fetch->base / 10)
-		SqlRun(company, "ANALYZE @company@.employee", NULL);
 	SqlRun(company, "SELECT pg_catalog.pg_notify('stakesync', $1)", "t",
 		   psprintf("fetch " INT64_FORMAT, fetch->fetch_id));
-	CourierSend(fetch->task, COURIER_NOTICE, message);
 	Commit();
+	CourierSend(fetch->task, COURIER_NOTICE, message);
 }
 
-/* The words for an error; those of others may hold values and stay out */
+/*
+ * True for an error whose words may be shown: one of our own, or one raised
+ * before the first byte of the source came
+ */
+static bool
+MayShow(const Fetch *fetch)
+{
+	return FetchFailedByUs() || !fetch->reading;
+}
+
+/* Write how a fetch failed; the words of others may hold values and stay out */
 static void
 WriteFailure(Fetch *fetch, ErrorData *edata)
 {
 	bool		cancelled = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	const char *message = cancelled ? "the fetch was cancelled" :
-		FetchFailedByUs() || edata->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION ? edata->message :
+		MayShow(fetch) ? edata->message :
 		edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? "could not get a lock on employee or connection in 30 seconds" :
 		psprintf("the fetch failed inside the database (SQLSTATE %s)", unpack_sql_state(edata->sqlerrcode));
-	const char *hint = cancelled ? NULL : edata->hint ? edata->hint :
+	const char *hint = cancelled ? NULL : MayShow(fetch) && edata->hint ? edata->hint :
 		"Look into the server's log, then fetch again.";
 	Company    *company = Begin(fetch);
 
@@ -647,6 +652,7 @@ RunFetch(Fetch *fetch, MemoryContext context)
 	company = Begin(fetch);
 	ReadConfiguration(company, fetch, context);
 	Commit();
+	fetch->reading = true;
 	ShowActivity(fetch, "reading");
 	WriteProgress(fetch, "running");
 	ReadSource(fetch);
@@ -667,6 +673,25 @@ CatchError(MemoryContext context)
 	entered = NULL;
 	RESUME_INTERRUPTS();
 	return edata;
+}
+
+/* Write how a fetch failed, unless its company or the extension is gone */
+static void
+TryWriteFailure(Fetch *fetch, ErrorData *edata, MemoryContext context)
+{
+	PG_TRY();
+	{
+		WriteFailure(fetch, edata);
+	}
+	PG_CATCH();
+	{
+		(void) CatchError(context);
+		ereport(LOG,
+				(errmsg("stakesync: fetch of connection \"%s\" ended without a company to tell",
+						fetch->connection_name)));
+		proc_exit(0);
+	}
+	PG_END_TRY();
 }
 
 /* Let go of the session's locks, which outlive transactions */
@@ -701,7 +726,7 @@ FetchInWorker(CourierTask *task)
 		ErrorData  *edata = CatchError(context);
 
 		if (started)
-			WriteFailure(fetch, edata);
+			TryWriteFailure(fetch, edata, context);
 		else
 			CourierSendError(task, edata->sqlerrcode, edata->message, edata->hint);
 	}

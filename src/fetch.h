@@ -43,6 +43,7 @@ typedef struct Fetch
 	Landing    *landing;
 	SourceCount count;
 	const char *phase;
+	bool		reading;		/* bytes of the source may be about */
 
 	/* What became of it */
 	bool		complete;

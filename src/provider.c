@@ -24,11 +24,12 @@ static const struct
 	const char *name;
 	SettingKind kind;
 	const char *accepts;
+	int64		most;			/* of a number */
 }			settings_known[] =
 {
 	{"base_url", SETTING_URL, "an address such as https://api.example.com"},
-	{"requests_per_minute", SETTING_NUMBER, "a whole number from 1 to 100000"},
-	{"full_every", SETTING_NUMBER, "hours, from 1 to 8760"},
+	{"requests_per_minute", SETTING_NUMBER, "a whole number from 1 to 100000", 100000},
+	{"full_every", SETTING_NUMBER, "hours, from 1 to 8760", 8760},
 	{"phone_region", SETTING_BOOLEAN, "true or false"},
 	{"hand_edits", SETTING_HAND_EDITS, "\"keep\" or \"overwrite\""},
 	{"follow_leavers", SETTING_BOOLEAN, "true or false"},
@@ -71,7 +72,7 @@ ProviderFind(Company *company, const char *name)
 		none.extension = ExtensionSchema();
 	}
 	SqlRun(company ? company : &none,
-		   "SELECT provider, name, terms, definition FROM @extension@.stakesync_provider WHERE provider = $1", "t", name);
+		   "SELECT provider, name, terms, definition FROM @extension@.stakesync_provider WHERE provider OPERATOR(pg_catalog.=) $1", "t", name);
 	if (SPI_processed == 0 && company != NULL)
 		SqlRun(company, "SELECT provider, name, coalesce(definition ->> 'terms', ''), definition "
 			   "FROM @company@.provider WHERE provider = $1", "t", name);
@@ -193,12 +194,13 @@ ProviderHeaders(const Provider *provider, Jsonb *method, Jsonb *settings, Jsonb 
 	return AppendHeaders(headers, DocumentMember(method, "headers"), settings, credentials);
 }
 
-/* Raise that an address is none */
+/* Raise that an address is none; it is not shown where it may hold a password */
 static void
 RefuseUrl(const char *url)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 strpbrk(url, "@?#") ? errmsg("base_url is not an address of the web") :
 			 errmsg("base_url \"%s\" is not an address of the web", url),
 			 errhint("Give it as https://host or https://host/path, without user, password or query.")));
 }
@@ -278,7 +280,7 @@ ProviderCheckCredentials(const Provider *provider, Jsonb *method, Jsonb *credent
 
 /* True if a setting's value is of its kind */
 static bool
-SettingFits(SettingKind kind, Jsonb *settings, const char *name)
+SettingFits(SettingKind kind, int64 most, Jsonb *settings, const char *name)
 {
 	JsonbValue *value = getKeyJsonValueFromContainer(&settings->root, name, strlen(name), NULL);
 	char	   *text = DocumentText(settings, name);
@@ -296,7 +298,7 @@ SettingFits(SettingKind kind, Jsonb *settings, const char *name)
 			return value->type == jbvBool;
 		case SETTING_NUMBER:
 			return value->type == jbvNumeric && strlen(text) < 7 && strspn(text, "0123456789") == strlen(text) &&
-				strcmp(text, "0") != 0;
+				strcmp(text, "0") != 0 && DocumentInt(settings, name, 0) <= most;
 		case SETTING_HAND_EDITS:
 			return value->type == jbvString && (strcmp(text, "keep") == 0 || strcmp(text, "overwrite") == 0);
 		case SETTING_OBJECT:
@@ -350,7 +352,7 @@ ProviderCheckSettings(const Provider *provider, Jsonb *settings)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("there is no setting \"%s\"", name),
 					 errhint("Settings of %s are: %s.", provider->name, words.data)));
-		if (!SettingFits(settings_known[i].kind, settings, name))
+		if (!SettingFits(settings_known[i].kind, settings_known[i].most, settings, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("setting \"%s\" takes %s", name, settings_known[i].accepts)));

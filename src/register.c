@@ -260,6 +260,7 @@ static const char *record_delete =
 "SELECT o.stakeholder_id, 'delete', jsonb_strip_nulls(to_jsonb(o) - " BOOKKEEPING "), 'applied', now(), $1 "
 "FROM old_rows o";
 
+/* OFFSET 0: each row becomes JSON once, not once for each of its fields */
 static const char *record_update =
 "INSERT INTO %s.change (stakeholder_id, action, before, after, state, at, by) "
 "SELECT coalesce(b.n_id, b.o_id), "
@@ -267,7 +268,7 @@ static const char *record_update =
 "d.before, d.after, 'applied', now(), $1 "
 "FROM (SELECT n.stakeholder_id AS n_id, o.stakeholder_id AS o_id, "
 "to_jsonb(n) - " BOOKKEEPING " AS new, to_jsonb(o) - " BOOKKEEPING " AS old "
-"FROM new_rows n FULL JOIN old_rows o ON o.stakeholder_id = n.stakeholder_id) b "
+"FROM new_rows n FULL JOIN old_rows o ON o.stakeholder_id = n.stakeholder_id OFFSET 0) b "
 "CROSS JOIN LATERAL (SELECT jsonb_object_agg(k, b.old -> k) FILTER (WHERE b.o_id IS NOT NULL) AS before, "
 "jsonb_object_agg(k, b.new -> k) FILTER (WHERE b.n_id IS NOT NULL) AS after "
 "FROM jsonb_object_keys(coalesce(b.new, b.old)) k WHERE b.new -> k IS DISTINCT FROM b.old -> k) d "

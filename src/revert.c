@@ -232,9 +232,13 @@ static void
 MarkReverted(Revert *revert)
 {
 	SqlRun(revert->company,
-		   "UPDATE @company@.change c SET state = 'reverted' WHERE c.sync_id = $1 AND c.state = 'applied' "
-		   "AND (c.action = 'link' OR EXISTS (SELECT FROM @company@.change r WHERE r.sync_id = $2 AND r.state = 'applied' "
-		   "AND r.stakeholder_id = c.stakeholder_id AND r.remote_id IS NOT DISTINCT FROM c.remote_id))",
+		   "UPDATE @company@.change SET state = 'reverted' "
+		   "WHERE sync_id = $1 AND state = 'applied' AND action = 'link'",
+		   "i", revert->run->sync_id);
+	SqlRun(revert->company,
+		   "UPDATE @company@.change c SET state = 'reverted' FROM @company@.change r "
+		   "WHERE c.sync_id = $1 AND c.state = 'applied' AND r.sync_id = $2 AND r.state = 'applied' "
+		   "AND r.stakeholder_id = c.stakeholder_id AND r.remote_id IS NOT DISTINCT FROM c.remote_id",
 		   "ii", revert->run->sync_id, revert->sync_id);
 	SqlRun(revert->company,
 		   "UPDATE @company@.change SET state = 'failed', reason = 'a trigger of the register left it out' "

@@ -10,6 +10,10 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* Configurations remembered by one call site: a preview meets all connections */
 #define RULES_REMEMBERED 8
 

@@ -114,6 +114,6 @@ stakesync_unschedule(PG_FUNCTION_ARGS)
 	CheckCron(job, NULL);
 	PG_RETURN_BOOL(CallCron(company,
 							"SELECT pg_catalog.count(cron.unschedule(jobname)) FROM cron.job "
-							"WHERE jobname = $1 AND username = coalesce($2, CURRENT_USER) AND $3 IS NULL",
+							"WHERE jobname OPERATOR(pg_catalog.=) $1 AND username OPERATOR(pg_catalog.=) coalesce($2, CURRENT_USER) AND $3 IS NULL",
 							job->name, NULL, NULL) > 0);
 }

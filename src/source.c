@@ -74,7 +74,7 @@ FetchFail(int sqlerrcode, const char *message, const char *hint)
 	pg_unreachable();
 }
 
-/* True if the last error was raised by FetchFail */
+/* True if FetchFail raised the error that is handled */
 bool
 FetchFailedByUs(void)
 {
@@ -419,7 +419,6 @@ SourceRead(const SourceOptions *options)
 	HttpOptions http;
 	Jsonb	   *limits = DocumentMember(options->connection->provider->definition, "limits");
 
-	failed_by_us = false;
 	source.options = options;
 	source.http = TalkHttp();
 	source.paging = DocumentMember(options->stream, "pages");

@@ -8,7 +8,7 @@ use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use StakesyncSim;
-use StakesyncSim::Json qw(from_json);
+use StakesyncSim::Json qw(from_json to_json);
 use Time::HiRes qw(time);
 
 # What every server of a test is told
@@ -33,8 +33,8 @@ sub start
 	$node->init(extra => [ '-E', 'UTF8', '--locale=C.UTF-8' ], %{ $options{init} // {} });
 	$node->append_conf('postgresql.conf', $CONF . ($options{conf} // ''));
 	$node->start;
-	$self->{sim} = StakesyncSim->start(%{ $options{sim} // {} }) if $options{sim} // 1;
 	$self->make_database if $self->{database} ne 'postgres';
+	$self->{sim} = $self->start_simulator(%{ $options{sim} // {} }) if $options{sim} // 1;
 	$self->sql('CREATE EXTENSION stakesync');
 	$self->connect if $self->{sim} && ($options{connect} // 1);
 	return $self;
@@ -43,6 +43,13 @@ sub start
 sub node { return $_[0]{node} }
 
 sub sim { return $_[0]{sim} }
+
+# Start a simulator that lives in the server's today
+sub start_simulator
+{
+	my ($self, %options) = @_;
+	return StakesyncSim->start(today => $self->sql('SELECT current_date'), %options);
+}
 
 # End both
 sub stop
@@ -126,10 +133,7 @@ sub connect
 sub connect_call
 {
 	my ($connection, $credentials, $settings) = @_;
-	my ($secret, $set) = map {
-		my $object = $_;
-		'jsonb_build_object(' . join(', ', map { "'$_', '$object->{$_}'" } sort keys %$object) . ')'
-	} $credentials, $settings;
+	my ($secret, $set) = map { "'" . to_json($_) =~ s/'/''/gr . "'" } $credentials, $settings;
 	return "stakesync_connect('merge', $secret, '$connection', $set, accept_terms => true)";
 }
 

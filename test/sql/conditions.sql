@@ -137,9 +137,10 @@ SELECT stakesync_drop_condition(NULL);
 SELECT condition_id, field, operator, any_of FROM condition ORDER BY condition_id;
 
 -- A condition that no longer fits the table is an error, not an empty scope
-INSERT INTO condition (connection, field, operator, any_of) VALUES ('hr', 'score', '=', '{7}') RETURNING condition_id;
+INSERT INTO condition (connection, field, operator, any_of) VALUES ('hr', 'score', '=', '{7}'), ('hr', 'score', '<', '{9}') RETURNING condition_id;
 ALTER TABLE employee DROP COLUMN score;
 SELECT remote_id, stakesync_in_scope(k.config, e) FROM employee e, _config k;
+SELECT stakesync_drop_condition(8);
 SELECT stakesync_drop_condition(9);
 
 -- Only who may write conditions
