@@ -388,9 +388,8 @@ CheckSchema(Oid schema, Oid owner)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("schema \"%s\" belongs to \"%s\", the company in it to \"%s\"", name,
 						GetUserNameFromId(schema_owner, false), GetUserNameFromId(owner, false)),
-				 errhint("One role has to own both: ALTER SCHEMA %s OWNER TO %s; or SET ROLE %s before making the company.",
-						 quote_identifier(name), quote_identifier(GetUserNameFromId(owner, false)),
-						 quote_identifier(GetUserNameFromId(schema_owner, false)))));
+				 errhint("One role has to own both: ALTER SCHEMA %s OWNER TO %s;",
+						 quote_identifier(name), quote_identifier(GetUserNameFromId(owner, false)))));
 	if (pg_namespace_aclcheck(schema, ACL_ID_PUBLIC, ACL_CREATE) == ACLCHECK_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -619,6 +618,9 @@ UpgradeOne(Oid schema)
 	if (!pg_class_ownercheck(CompanyRelation(company, COMPANY_MARK), GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SCHEMA, company->name);
 	context = SwitchToOwner(company, true);
+	SqlRun(company, "SELECT layout FROM @company@._company", NULL);
+	if (SPI_processed == 1 && SqlInt(0, 1) > COMPANY_LAYOUT)
+		CheckLayout(company);
 	SqlScript(company, company_views_sql);
 
 	/* While the extension was gone nobody kept the keys */

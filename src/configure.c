@@ -94,7 +94,7 @@ SetImport(Company *company, const char *connection, ArrayType *import)
 	if (fields.len == 0)
 		appendStringInfoString(&fields, "'{}'::text[]");
 
-	SqlRun(company, "UPDATE @company@.connection SET import = ARRAY(SELECT DISTINCT i FROM pg_catalog.unnest($2) i ORDER BY i) WHERE connection = $1",
+	SqlRun(company, "UPDATE @company@.connection SET import = ARRAY(SELECT DISTINCT i FROM pg_catalog.unnest($2) i WHERE i IS NOT NULL ORDER BY i) WHERE connection = $1",
 		   "ta", connection, PointerGetDatum(import));
 	SqlRun(company, psprintf("DELETE FROM @company@.mapping WHERE connection = $1 AND origin = 'provider' "
 							 "AND field = ANY ('{manager,mobile_phone,pay_rate,pay_period,pay_currency}') AND field <> ALL (%s)", fields.data),

@@ -81,6 +81,7 @@ ConnectionOpen(Company *company, const char *name)
 	char	   *plain;
 	size_t		length;
 	bool		isnull;
+	Datum		stored;
 	bytea	   *sealed;
 	Jsonb	   *credentials;
 
@@ -94,7 +95,7 @@ ConnectionOpen(Company *company, const char *name)
 	connection->settings = DocumentRead(SqlText(0, 3));
 	connection->state = SqlText(0, 4);
 	method = SqlText(0, 5);
-	sealed = DatumGetByteaPCopy(SqlDatum(0, 6, &isnull));
+	stored = SqlDatum(0, 6, &isnull);
 	if (isnull)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -102,6 +103,7 @@ ConnectionOpen(Company *company, const char *name)
 				 errhint("Connect it: SELECT * FROM stakesync_connect(%s, credentials => ..., connection => %s).",
 						 quote_literal_cstr(provider), quote_literal_cstr(name))));
 
+	sealed = DatumGetByteaPCopy(stored);
 	connection->provider = ProviderFind(company, provider);
 	connection->base_url = ProviderBaseUrl(connection->provider, connection->settings, NULL);
 	plain = SecretOpen(sealed, BindTo(company, name, ProviderHost(connection->base_url)), &length);
@@ -194,7 +196,7 @@ CheckName(const ConnectCall *call, Company *company)
 				 errhint("Choose another name with connection => '...'.")));
 }
 
-/* The mapping that comes with a provider: all but what import must ask for */
+/* The mapping that comes with a provider, for a new connection: all but what import must ask for */
 static void
 StoreMapping(Company *company, const ConnectCall *call, const Provider *provider)
 {
@@ -203,7 +205,7 @@ StoreMapping(Company *company, const ConnectCall *call, const Provider *provider
 		   "SELECT $1, m ->> 'field', m ->> 'path', m ->> 'transform', 'provider' "
 		   "FROM pg_catalog.jsonb_array_elements($2 -> 'mapping') m "
 		   "WHERE m ->> 'field' NOT IN ('manager', 'mobile_phone', 'pay_rate', 'pay_period', 'pay_currency') "
-		   "ON CONFLICT DO NOTHING", "tj", call->connection,
+		   "AND NOT EXISTS (SELECT FROM @company@.mapping o WHERE o.connection = $1)", "tj", call->connection,
 		   JsonbToCString(NULL, &provider->definition->root, VARSIZE(provider->definition)));
 }
 

@@ -162,10 +162,10 @@ ProviderBaseUrl(const Provider *provider, Jsonb *settings, Jsonb *credentials)
 		url = choice ? ChooseBaseUrl(provider, choice, settings) :
 			DocumentFill(DocumentText(provider->definition, "base_url"), credentials, settings);
 	}
+	(void) ProviderHost(url);
 	url = pstrdup(url);
 	while (strlen(url) > 0 && url[strlen(url) - 1] == '/')
 		url[strlen(url) - 1] = '\0';
-	(void) ProviderHost(url);
 	return url;
 }
 

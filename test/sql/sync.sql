@@ -24,9 +24,10 @@ BEGIN
 		(SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'acme.employee'::regclass AND attname = field)) USING who, value;
 	PERFORM keys();
 END $$;
-CREATE FUNCTION register(OUT id bigint, OUT identifier text, OUT name text, OUT city text, OUT status text, OUT manager bigint)
+CREATE FUNCTION register(OUT id bigint, OUT identifier text, OUT name text, OUT city text, OUT status text, OUT manager text)
 	RETURNS SETOF record LANGUAGE sql AS $$
-	SELECT stakeholder_id, identifier, name, city, employment_status, manager_id FROM acme.stakeholder ORDER BY stakeholder_id
+	SELECT s.stakeholder_id, s.identifier, s.name, s.city, s.employment_status, m.identifier
+	FROM acme.stakeholder s LEFT JOIN acme.stakeholder m ON m.stakeholder_id = s.manager_id ORDER BY s.stakeholder_id
 $$;
 
 -- Too early
@@ -182,14 +183,30 @@ SELECT stakesync_resume();
 SELECT state, stale, failed, message FROM stakesync_revert(:sync_id, remove_created => true);
 SELECT identifier, state, reason FROM change WHERE reason LIKE '%stays' OR action = 'delete' AND state <> 'applied' ORDER BY identifier;
 DROP TABLE grant_of_shares;
-UPDATE stakeholder SET manager_id = (SELECT stakeholder_id FROM stakeholder WHERE identifier = '001') WHERE identifier = '002';
+UPDATE stakeholder SET manager_id = NULL WHERE identifier = '002';
 DELETE FROM stakeholder WHERE identifier LIKE 'm%';
 SELECT to_jsonb(s) - 'updated_at' FROM stakeholder s EXCEPT TABLE register_before;
 SELECT action, count(*) FROM preview WHERE remote_id LIKE 'm%' GROUP BY action;
 
+-- A deferred check of the user's is judged at once, and a trigger's own edits are recorded
+UPDATE stakeholder SET city = 'Town' WHERE identifier LIKE 'n%';
+CREATE FUNCTION acme.judge() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF new.city = 'Later' AND new.identifier = 'n1' THEN RAISE EXCEPTION USING ERRCODE = 'UX001'; END IF;
+	UPDATE acme.stakeholder SET team = 'moved' WHERE identifier = 'n12' AND new.identifier = 'n2' AND team IS NULL;
+	RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER judge AFTER UPDATE ON stakeholder INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION acme.judge();
+SELECT count(says('n' || n, 'city', 'Later')) FROM generate_series(1, 3) n;
+SELECT stakesync_plan(identifiers => '{n1,n2,n3}') AS sync_id \gset
+SELECT state, updated, failed FROM stakesync_apply(:sync_id, force => true);
+SELECT c.identifier, s.city, c.state, c.reason FROM change c JOIN stakeholder s USING (stakeholder_id) WHERE sync_id = :sync_id ORDER BY 1;
+SELECT s.identifier, before, after FROM change c JOIN stakeholder s USING (stakeholder_id) WHERE sync_id IS NULL AND after ? 'team';
+DROP TRIGGER judge ON stakeholder;
+
 -- Hand edits are recorded, and records are not for hands
 SELECT action, before, after, state, by = current_user AS by_me FROM change
-	WHERE sync_id IS NULL AND stakeholder_id < 6 ORDER BY change_id;
+	WHERE sync_id IS NULL AND stakeholder_id < 6 AND NOT coalesce(before, after) ? 'manager_id' ORDER BY change_id;
 INSERT INTO stakeholder (name, pay_rate, birthdate) VALUES ('Hand Made', 10.50, '2000-02-29');
 UPDATE stakeholder SET updated_at = updated_at, name = name WHERE name = 'Hand Made';
 UPDATE stakeholder SET pay_rate = NULL, email = ' Hand@Made.example ' WHERE name = 'Hand Made';
@@ -222,8 +239,37 @@ BEGIN READ ONLY;
 SELECT stakesync_plan();
 ROLLBACK;
 
+DROP TABLE register_before;
+
+-- The first sync undone: the register, the links, and what HR said are as they were
+SELECT stakesync_create_company('beta', 'UTC');
+SET search_path = public, beta;
+INSERT INTO connection (connection, provider, state, identifier, import, last_complete_fetch)
+	VALUES ('hr', 'merge', 'connected', 'employee_number', '{manager}', now());
+INSERT INTO mapping SELECT * FROM acme.mapping;
+INSERT INTO employee (connection, remote_id, employee_number, name, city, birthdate, employment_status, manager, identifier_key, name_key) VALUES
+	('hr', 'r1', '001', 'Ada Lovelace', 'London', '1985-12-10', 'ACTIVE', 'r3', '001', 'ada lovelace'),
+	('hr', 'r2', '002', 'Bob Noyce', 'Bern', NULL, 'ACTIVE', 'r1', '002', 'bob noyce'),
+	('hr', 'r3', '003', 'Cy Young', 'Cleveland', NULL, 'ACTIVE', 'r2', '003', 'cy young');
+INSERT INTO stakeholder (identifier, name, city) VALUES ('001', 'Ada L.', 'Paris');
+INSERT INTO stakeholder (name, birthdate) VALUES ('Young, Cy', '1900-01-01');
+CREATE TABLE before AS SELECT (SELECT jsonb_agg(to_jsonb(s) - 'updated_at' ORDER BY stakeholder_id) FROM stakeholder s) AS register,
+	(SELECT jsonb_agg(to_jsonb(p) - 'as_of' ORDER BY remote_id) FROM preview p) AS preview,
+	(SELECT jsonb_agg(a) FROM _applied a) AS said, (SELECT to_jsonb(c) - 'state' FROM connection c) AS connection;
+SELECT identifier, action, match, changes FROM preview ORDER BY remote_id;
+SELECT state, created, updated FROM stakesync_apply(stakesync_plan());
+SELECT identifier, name, city, manager_id FROM stakeholder ORDER BY stakeholder_id;
+SELECT action, count(*) FROM preview GROUP BY action;
+SELECT state, updated, message FROM stakesync_revert(1, remove_created => true);
+SELECT b.register IS NOT DISTINCT FROM (SELECT jsonb_agg(to_jsonb(s) - 'updated_at' ORDER BY stakeholder_id) FROM stakeholder s) AS register,
+	b.preview IS NOT DISTINCT FROM (SELECT jsonb_agg(to_jsonb(p) - 'as_of' ORDER BY remote_id) FROM preview p) AS preview,
+	b.said IS NOT DISTINCT FROM (SELECT jsonb_agg(a) FROM _applied a) AS said,
+	b.connection = (SELECT to_jsonb(c) - 'state' FROM connection c) AS connection FROM before b;
+SELECT action, state, count(*) FROM change WHERE sync_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT stakesync_revert(2);
+
 RESET search_path;
 DROP FUNCTION keys, says, register;
-DROP TABLE acme.register_before;
+SELECT stakesync_drop_company('beta', 'beta');
 SELECT stakesync_drop_company('acme', 'acme');
 DROP ROLE acme_clerk;
