@@ -76,7 +76,7 @@ SELECT e.connection, e.remote_id, k.config, k.last_complete_fetch AS as_of,
 	CASE WHEN l.stakeholder_id IS NULL AND s.stakeholder_id IS NULL AND e.missing_since IS NULL AND e.name_key IS NOT NULL
 		THEN (SELECT pg_catalog.count(*) FROM @company@.stakeholder n
 			WHERE n.name_key = e.name_key AND n.identifier_key IS NULL AND n.kind = 'natural person'
-				AND NOT EXISTS (SELECT FROM @company@.link nl WHERE nl.stakeholder_id = n.stakeholder_id AND nl.until IS NULL AND nl.how <> 'not')) END AS namesakes,
+				AND NOT EXISTS (SELECT FROM @company@.link nl WHERE nl.stakeholder_id = n.stakeholder_id AND nl.until IS NULL AND nl.how <> 'not' OFFSET 0)) END AS namesakes,
 	CASE WHEN r.remote_ids IS NOT NULL AND e.missing_since IS NULL
 		THEN ARRAY(SELECT o.remote_id FROM @company@.employee o
 			WHERE o.connection = e.connection AND o.remote_id = ANY (r.remote_ids) AND o.remote_id <> e.remote_id
@@ -90,11 +90,11 @@ SELECT e.connection, e.remote_id, k.config, k.last_complete_fetch AS as_of,
 	CASE WHEN l.stakeholder_id IS NULL AND s.stakeholder_id IS NULL AND e.missing_since IS NULL
 		THEN EXISTS (SELECT FROM @company@.stakeholder p
 				WHERE p.email_key = e.email_key
-					AND NOT EXISTS (SELECT FROM @company@.link pl WHERE pl.stakeholder_id = p.stakeholder_id AND pl.until IS NULL AND pl.how <> 'not'))
+					AND NOT EXISTS (SELECT FROM @company@.link pl WHERE pl.stakeholder_id = p.stakeholder_id AND pl.until IS NULL AND pl.how <> 'not' OFFSET 0))
 			OR EXISTS (SELECT FROM @company@.stakeholder p
 				WHERE p.birthdate = e.birthdate
 					AND pg_catalog.string_to_array(p.name_key, ' ') && pg_catalog.string_to_array(e.name_key, ' ')
-					AND NOT EXISTS (SELECT FROM @company@.link pl WHERE pl.stakeholder_id = p.stakeholder_id AND pl.until IS NULL AND pl.how <> 'not')) END AS duplicate,
+					AND NOT EXISTS (SELECT FROM @company@.link pl WHERE pl.stakeholder_id = p.stakeholder_id AND pl.until IS NULL AND pl.how <> 'not' OFFSET 0)) END AS duplicate,
 	a.said, a.never, NULL::jsonb AS pins,
 	m AS manager,
 	CASE WHEN e.manager IS NULL THEN NULL
@@ -120,17 +120,17 @@ LEFT JOIN @company@.stakeholder s ON s.stakeholder_id = coalesce(l.stakeholder_i
 				FROM @company@.stakeholder b
 				WHERE b.email_key = e.email_key AND b.identifier_key IS NOT NULL AND b.kind = 'natural person'
 					AND (b.birthdate = e.birthdate) IS NOT FALSE
-					AND EXISTS (SELECT FROM @company@.link bl WHERE bl.stakeholder_id = b.stakeholder_id AND bl.connection <> e.connection AND bl.until IS NULL AND bl.how <> 'not')) f
+					AND EXISTS (SELECT FROM @company@.link bl WHERE bl.stakeholder_id = b.stakeholder_id AND bl.connection <> e.connection AND bl.until IS NULL AND bl.how <> 'not' OFFSET 0)) f
 				WHERE f.people = 1
-					AND NOT EXISTS (SELECT FROM @company@._claim x WHERE x.key = f.key AND x.what = 'email' AND x.connection = e.connection)),
+					AND NOT EXISTS (SELECT FROM @company@._claim x WHERE x.key = f.key AND x.what = 'email' AND x.connection = e.connection OFFSET 0)),
 			(SELECT f.stakeholder_id FROM (
 				SELECT pg_catalog.min(n.stakeholder_id) AS stakeholder_id, pg_catalog.min(n.name_key) AS key, pg_catalog.count(*) AS people,
 					pg_catalog.bool_and((n.birthdate = e.birthdate) IS NOT FALSE AND (n.email_key = e.email_key) IS NOT FALSE) AS agree
 				FROM @company@.stakeholder n
 				WHERE n.name_key = e.name_key AND n.identifier_key IS NULL AND n.kind = 'natural person'
-					AND NOT EXISTS (SELECT FROM @company@.link nl WHERE nl.stakeholder_id = n.stakeholder_id AND nl.until IS NULL AND nl.how <> 'not')) f
+					AND NOT EXISTS (SELECT FROM @company@.link nl WHERE nl.stakeholder_id = n.stakeholder_id AND nl.until IS NULL AND nl.how <> 'not' OFFSET 0)) f
 				WHERE f.people = 1 AND f.agree
-					AND NOT EXISTS (SELECT FROM @company@._claim x WHERE x.key = f.key AND x.what = 'name' AND x.connection = e.connection)))
+					AND NOT EXISTS (SELECT FROM @company@._claim x WHERE x.key = f.key AND x.what = 'name' AND x.connection = e.connection OFFSET 0)))
 		END)
 LEFT JOIN @company@._applied a ON a.remote_id = e.remote_id AND a.connection = e.connection
 LEFT JOIN @company@._claim r ON r.key = e.identifier_key AND r.what = 'identifier' AND r.connection = e.connection

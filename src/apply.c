@@ -129,6 +129,15 @@ TakeChanges(Apply *apply, Datum people)
 	apply->remote_ids = CopyArray(2);
 }
 
+/* Number of changes at work */
+static int
+CountChanges(Apply *apply)
+{
+	ArrayType  *changes = DatumGetArrayTypeP(apply->change_ids);
+
+	return ArrayGetNItems(ARR_NDIM(changes), ARR_DIMS(changes));
+}
+
 /* Lock the stakeholders that changes are to write; those that others hold are stale */
 void
 ApplyLockStakeholders(Writer *writer, Datum change_ids)
@@ -335,9 +344,7 @@ WriteLinks(Apply *apply)
 static void
 RefreshStatistics(Apply *apply)
 {
-	ArrayType  *changes = DatumGetArrayTypeP(apply->change_ids);
-
-	if (ArrayGetNItems(ARR_NDIM(changes), ARR_DIMS(changes)) < APPLY_BIG)
+	if (CountChanges(apply) < APPLY_BIG)
 		return;
 	SqlRun(apply->company, "ANALYZE (SKIP_LOCKED) @company@.stakeholder, @company@.link", NULL);
 }
@@ -503,6 +510,7 @@ ApplyPlan(Company *company, int64 sync_id, Datum identifiers, bool force)
 
 	SyncRunFixFormats(company);
 	TakeChanges(&apply, PlanFindPeople(company, apply.run->connection, identifiers));
+	SqlExpectMany(CountChanges(&apply));
 	ApplyLockStakeholders(&apply.writer, apply.change_ids);
 	VerifyChanges(&apply);
 	WriteUpdates(&apply);

@@ -26,6 +26,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -35,55 +36,69 @@
 /* The company made by itself */
 #define COMPANY_DEFAULT "stakesync"
 
-/* Calls that are writing records, and the transaction level of the outermost */
-static int	inside_depth = 0;
-static int	inside_level = 0;
+/* A call that is writing records, and the transaction level it is in */
+typedef struct InsideCall
+{
+	int			level;
+	struct InsideCall *outer;
+} InsideCall;
+
+static InsideCall *inside = NULL;
 static bool callbacks_registered = false;
 
 /* True while this backend writes a company's records for stakesync itself */
 bool
 CompanyInside(void)
 {
-	return inside_depth > 0;
+	return inside != NULL;
 }
 
 /* Forget the calls that a transaction's end cut off */
 static void
 ForgetAtEnd(XactEvent event, void *arg)
 {
-	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT)
-		inside_depth = 0;
+	/* the memory goes with the transaction */
+	if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
+		inside = NULL;
 }
 
 /* Forget the calls that a subtransaction's abort cut off */
 static void
 ForgetAtSubAbort(SubXactEvent event, SubTransactionId self, SubTransactionId parent, void *arg)
 {
-	if (event == SUBXACT_EVENT_ABORT_SUB && inside_depth > 0 &&
-		GetCurrentTransactionNestLevel() <= inside_level)
-		inside_depth = 0;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		while (inside != NULL && inside->level >= GetCurrentTransactionNestLevel())
+			inside = inside->outer;
 }
 
 /* Write a company's records for stakesync itself from here on */
 void
 CompanyBeginInside(void)
 {
+	InsideCall *call;
+
 	if (!callbacks_registered)
 	{
 		RegisterXactCallback(ForgetAtEnd, NULL);
 		RegisterSubXactCallback(ForgetAtSubAbort, NULL);
 		callbacks_registered = true;
 	}
-	if (inside_depth++ == 0)
-		inside_level = GetCurrentTransactionNestLevel();
+	call = MemoryContextAlloc(TopTransactionContext, sizeof(InsideCall));
+	call->level = GetCurrentTransactionNestLevel();
+	call->outer = inside;
+	inside = call;
 }
 
 /* Stop writing records for stakesync itself */
 void
 CompanyEndInside(void)
 {
-	if (inside_depth > 0)
-		inside_depth--;
+	InsideCall *call = inside;
+
+	if (call == NULL)
+		return;
+	inside = call->outer;
+	pfree(call);
 }
 
 /* True if the schema is a company */
@@ -284,8 +299,8 @@ CompanyResolve(const char *name)
 }
 
 /* Check the caller's privilege on a relation of the company */
-static void
-CheckPrivilege(const Company *company, const char *relation, AclMode privilege)
+void
+CompanyCheck(const Company *company, const char *relation, AclMode privilege)
 {
 	AclResult	result = pg_namespace_aclcheck(company->schema, GetUserId(), ACL_USAGE);
 	Oid			relid;
@@ -310,7 +325,8 @@ AppendConstraint(StringInfo names, Form_pg_constraint form)
 /*
  * Constraints on a company's tables, or from elsewhere to them, that may be
  * deferred now and would wait for the end of the transaction, where they could
- * not act as the owner any more; and those that start out deferred
+ * not act as the owner any more; and those that start out deferred. SET
+ * CONSTRAINTS finds a name only where the caller has USAGE on its schema.
  */
 static void
 ListDeferrable(const Company *company, StringInfo deferrable, StringInfo deferred)
@@ -327,7 +343,8 @@ ListDeferrable(const Company *company, StringInfo deferrable, StringInfo deferre
 
 		if (!form->condeferrable || !OidIsValid(form->conrelid) ||
 			(get_rel_namespace(form->conrelid) != company->schema &&
-			 !(OidIsValid(form->confrelid) && get_rel_namespace(form->confrelid) == company->schema)))
+			 !(OidIsValid(form->confrelid) && get_rel_namespace(form->confrelid) == company->schema)) ||
+			pg_namespace_aclcheck(form->connamespace, GetUserId(), ACL_USAGE) != ACLCHECK_OK)
 			continue;
 		AppendConstraint(deferrable, form);
 		if (form->condeferred)
@@ -440,7 +457,7 @@ CompanyEnter(Company *company, const char *relation, AclMode privilege,
 		PreventCommandDuringRecovery(call);
 		PreventCommandIfReadOnly(call);
 	}
-	CheckPrivilege(company, relation, privilege);
+	CompanyCheck(company, relation, privilege);
 	context = SwitchToOwner(company, writes);
 	if (writes)
 		CheckLayout(company);
@@ -458,7 +475,8 @@ CompanyEnterAsWorker(Company *company)
 void
 CompanyLeave(CompanyContext *context)
 {
-	AtEOXact_GUC(true, context->guc_level);
+	/* what a trigger of the owner's set goes too */
+	AtEOXact_GUC(false, context->guc_level);
 	SetUserIdAndSecContext(context->caller, context->security);
 	if (context->writes)
 		CompanyEndInside();

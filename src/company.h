@@ -39,6 +39,9 @@ extern Company *CompanyResolve(const char *name);
 /* As CompanyResolve, but NULL where there is no company at all yet */
 extern Company *CompanyResolveOrNull(const char *name);
 
+/* Check that the caller holds privilege on a table or view of the company */
+extern void CompanyCheck(const Company *company, const char *relation, AclMode privilege);
+
 /*
  * Check that the caller holds privilege on a table or view of the company,
  * then act as the company's owner, restricted, search_path fixed, SPI

@@ -85,7 +85,7 @@ ConnectionOpen(Company *company, const char *name)
 	bytea	   *sealed;
 	Jsonb	   *credentials;
 
-	if (SqlRun(company, "SELECT c.connection_id, c.provider, c.settings, c.state, s.method, s.sealed "
+	if (SqlRun(company, "SELECT c.connection_id, c.provider, c.settings, c.state, s.method, s.sealed::bytea "
 			   "FROM @company@.connection c LEFT JOIN @company@._credential s USING (connection) "
 			   "WHERE c.connection = $1", "t", name) != 1)
 		elog(ERROR, "connection vanished");
@@ -327,11 +327,15 @@ FindOrCreateCompany(Company *company)
 	return company;
 }
 
-/* Keep the statement, which holds credentials, out of the log of any error */
+/*
+ * Keep the statement, which holds credentials, out of the log of any error:
+ * called from a procedural language it is in the context too
+ */
 static void
 HideStatement(void *arg)
 {
 	errhidestmt(true);
+	errhidecontext(true);
 }
 
 /* Connect an HR system */

@@ -54,6 +54,9 @@
 /* Seconds by which an incremental fetch reaches back before the last one */
 #define OVERLAP_SECONDS 300
 
+/* How long a lock is waited for */
+#define FETCH_LOCK_TIMEOUT "30s"
+
 /* Hours after which auto means full */
 #define FULL_EVERY 24
 
@@ -75,6 +78,7 @@ static MemoryContext batch_context = NULL;
 static MemoryContext record_context = NULL;
 static TimestampTz progress_at = 0;
 static CompanyContext *entered = NULL;
+static MemoryContext outside = NULL;	/* current before the transaction */
 
 /* The lock of a connection: who holds it fetches */
 void
@@ -84,17 +88,35 @@ FetchLockTag(LOCKTAG *tag, const Company *company, int64 connection_id)
 					   (uint32) connection_id, 0);
 }
 
+/* Process id of who holds the lock of a connection, or 0 */
+int
+FetchWorkerPid(const Company *company, int64 connection_id)
+{
+	LockData   *locks = GetLockStatusData();
+	LOCKTAG		tag;
+
+	FetchLockTag(&tag, company, connection_id);
+	for (int i = 0; i < locks->nelements; i++)
+		if (memcmp(&locks->locks[i].locktag, &tag, sizeof(LOCKTAG)) == 0 &&
+			(locks->locks[i].holdMask & LOCKBIT_ON(ExclusiveLock)) != 0)
+			return locks->locks[i].pid;
+	return 0;
+}
+
 /* Begin a transaction as the company's owner */
 static Company *
 Begin(Fetch *fetch)
 {
 	Company    *company;
 
+	outside = CurrentMemoryContext;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	company = CompanyBySchema(fetch->schema);
 	entered = CompanyEnterAsWorker(company);
+
+	/* who waits for us may hold what others queue for, and nobody else would end that */
 	return company;
 }
 
@@ -105,6 +127,7 @@ Commit(void)
 	CompanyLeave(entered);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(outside);
 	pgstat_report_stat(true);
 }
 
@@ -335,7 +358,7 @@ CompareBatch(Fetch *fetch)
 	for (int i = 0; i < batch_count; i++)
 		ids[i] = CStringGetTextDatum(batch[i].id);
 	rows = SqlRun(entered->company,
-				  "SELECT e.remote_id, e.record_hash FROM @company@.employee e "
+				  "SELECT e.remote_id, e.record_hash::uuid FROM @company@.employee e "
 				  "WHERE e.remote_id = ANY ($1) AND e.connection = $2 AND NOT e.shrunk AND e.record_hash IS NOT NULL "
 				  "AND (e.changes_on > (SELECT (pg_catalog.now() AT TIME ZONE timezone)::date FROM @company@._company)) IS NOT FALSE",
 				  "at", PointerGetDatum(construct_array(ids, batch_count, TEXTOID, -1, false, TYPALIGN_INT)),
@@ -380,6 +403,19 @@ FlushBatch(Fetch *fetch)
 	MemoryContextReset(batch_context);
 }
 
+/* Fail because a record has no id, or cannot be read so far as that */
+static void
+FailWithoutId(Fetch *fetch, const char *bytes, size_t length)
+{
+	const char *fault = MappingFault(fetch->mapping, bytes, length);
+
+	if (fault != NULL)
+		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, psprintf("a record cannot be read: %s", fault),
+				  "Fetch again; if it stays, tell the provider.");
+	FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "a record has no id where the provider's definition says",
+			  "Check that settings.base_url is the address of this provider's API.");
+}
+
 /* Take one record from the splitter */
 static void
 TakeRecord(const char *bytes, size_t length, const char *key, void *arg)
@@ -391,8 +427,7 @@ TakeRecord(const char *bytes, size_t length, const char *key, void *arg)
 
 	waiting->id = key ? pstrdup(key) : MappingReadId(fetch->mapping, bytes, length);
 	if (waiting->id == NULL)
-		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "a record has no id where the provider's definition says",
-				  "Check that settings.base_url is the address of this provider's API.");
+		FailWithoutId(fetch, bytes, length);
 	waiting->bytes = palloc(length + 1);
 	memcpy(waiting->bytes, bytes, length);
 	waiting->bytes[length] = '\0';
@@ -553,7 +588,6 @@ MergeAndFinish(Fetch *fetch)
 	ShowActivity(fetch, "merging");
 	WriteProgress(fetch, "running");
 	company = Begin(fetch);
-	(void) set_config_option("lock_timeout", "30s", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	MergeLanding(company, fetch);
 	message = MemoryContextStrdup(TopMemoryContext, Summarize(fetch));
 	FinishRow(company, fetch, "done", NULL, message, NULL);
@@ -583,7 +617,7 @@ WriteFailure(Fetch *fetch, ErrorData *edata)
 	bool		cancelled = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	const char *message = cancelled ? "the fetch was cancelled" :
 		MayShow(fetch) ? edata->message :
-		edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? "could not get a lock on employee or connection in 30 seconds" :
+		edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? "could not get a lock on the company's tables in " FETCH_LOCK_TIMEOUT :
 		psprintf("the fetch failed inside the database (SQLSTATE %s)", unpack_sql_state(edata->sqlerrcode));
 	const char *hint = cancelled ? NULL : MayShow(fetch) && edata->hint ? edata->hint :
 		"Look into the server's log, then fetch again.";
@@ -591,8 +625,9 @@ WriteFailure(Fetch *fetch, ErrorData *edata)
 
 	FinishRow(company, fetch, cancelled ? "cancelled" : "failed",
 			  unpack_sql_state(edata->sqlerrcode), message, hint);
-	SqlRun(company, "UPDATE @company@.connection SET state = 'failing' WHERE connection = $1 AND state = 'connected' AND $2",
-		   "tb", fetch->connection_name, edata->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION);
+	if (edata->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
+		SqlRun(company, "UPDATE @company@.connection SET state = 'failing' WHERE connection = $1 AND state = 'connected'",
+			   "t", fetch->connection_name);
 	SqlRun(company, "SELECT pg_catalog.pg_notify('stakesync', $1)", "t",
 		   psprintf("fetch " INT64_FORMAT, fetch->fetch_id));
 	Commit();
@@ -670,7 +705,11 @@ CatchError(MemoryContext context)
 	edata = CopyErrorData();
 	FlushErrorState();
 	AbortCurrentTransaction();
+	MemoryContextSwitchTo(context);
 	entered = NULL;
+
+	/* a second cancel does not stop telling of the first */
+	QueryCancelPending = false;
 	RESUME_INTERRUPTS();
 	return edata;
 }
@@ -698,7 +737,7 @@ TryWriteFailure(Fetch *fetch, ErrorData *edata, MemoryContext context)
 static void
 ReleaseLocks(int code, Datum arg)
 {
-	LockReleaseAll(DEFAULT_LOCKMETHOD, true);
+	LockReleaseSession(DEFAULT_LOCKMETHOD);
 }
 
 /* The worker's side of a fetch */
@@ -731,6 +770,8 @@ FetchInWorker(CourierTask *task)
 			CourierSendError(task, edata->sqlerrcode, edata->message, edata->hint);
 	}
 	PG_END_TRY();
+	/* the next fetch may start as soon as its caller hears of the end */
+	LockReleaseSession(DEFAULT_LOCKMETHOD);
 	if (started)
 		TellRow(fetch);
 }

@@ -61,6 +61,9 @@ extern void FetchInWorker(CourierTask *task);
 /* The lock of a connection: who holds it fetches */
 extern void FetchLockTag(LOCKTAG *tag, const Company *company, int64 connection_id);
 
+/* Process id of who holds it, or 0 */
+extern int	FetchWorkerPid(const Company *company, int64 connection_id);
+
 /* The landing becomes the picture; the caller's transaction */
 extern void MergeLanding(Company *company, Fetch *fetch);
 

@@ -19,6 +19,7 @@
 #include "sql.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/resowner.h"
 #include "utils/json.h"
 #include "utils/snapmgr.h"
 
@@ -122,6 +123,45 @@ RowFromJson(const Company *company, const char *json)
 	return row;
 }
 
+/*
+ * The connection a call means, without keeping a lock: who waits for a fetch
+ * must not stand in the way of the worker, nor of somebody for whom the worker
+ * would wait in turn. A subtransaction's end lets go of the locks it took.
+ */
+static char *
+ResolveUnlocked(Company *company, const char *name)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	char	   *volatile resolved = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		CompanyContext *context = CompanyEnter(company, "fetch_run", ACL_INSERT, false, "stakesync_fetch()");
+
+		resolved = MemoryContextStrdup(outer, ConnectionResolve(company, name));
+		CompanyLeave(context);
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(outer);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(outer);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(outer);
+		CurrentResourceOwner = owner;
+		ReThrowError(edata);
+	}
+	PG_END_TRY();
+	return resolved;
+}
+
 PG_FUNCTION_INFO_V1(stakesync_fetch);
 
 /* Fetch the people of an HR system */
@@ -136,6 +176,7 @@ stakesync_fetch(PG_FUNCTION_ARGS)
 	MemoryContext outer = CurrentMemoryContext;
 	CompanyContext *context;
 	char	   *row;
+	char	   *told;
 
 	CheckMode(mode);
 	PreventCommandDuringRecovery("stakesync_fetch()");
@@ -145,9 +186,7 @@ stakesync_fetch(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("this transaction has written already and cannot wait for a fetch"),
 				 errhint("COMMIT first, then fetch.")));
-	context = CompanyEnter(company, "fetch_run", ACL_INSERT, false, "stakesync_fetch()");
-	name = MemoryContextStrdup(outer, ConnectionResolve(company, name));
-	CompanyLeave(context);
+	name = ResolveUnlocked(company, name);
 	row = FetchAndWait(FetchTask(company->schema, name, accept_fewer ? "full" : mode, accept_fewer), name, wait);
 
 	/* Without waiting the worker has only told its number */
@@ -155,7 +194,11 @@ stakesync_fetch(PG_FUNCTION_ARGS)
 	{
 		context = CompanyEnter(company, "fetch_run", ACL_INSERT, false, "stakesync_fetch()");
 		PushActiveSnapshot(GetLatestSnapshot());
-		row = MemoryContextStrdup(outer, FetchRow(company, DocumentInt(DocumentRead(row), "fetch_id", 0)));
+		told = FetchRow(company, DocumentInt(DocumentRead(row), "fetch_id", 0));
+
+		/* in REPEATABLE READ its row cannot be seen yet */
+		if (strcmp(told, "{}") != 0)
+			row = MemoryContextStrdup(outer, told);
 		PopActiveSnapshot();
 		CompanyLeave(context);
 	}
@@ -171,7 +214,7 @@ stakesync_cancel(PG_FUNCTION_ARGS)
 	int64		fetch_id;
 	Company    *company = CompanyResolve(PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1)));
 	CompanyContext *context;
-	pid_t		pid = 0;
+	int			pid = 0;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -180,13 +223,18 @@ stakesync_cancel(PG_FUNCTION_ARGS)
 				 errhint("SELECT stakesync_cancel(fetch_id) FROM fetch_run WHERE state IN ('queued', 'running');")));
 	fetch_id = PG_GETARG_INT64(0);
 	context = CompanyEnter(company, "fetch_run", ACL_INSERT, false, "stakesync_cancel()");
-	if (SqlRun(company, "SELECT CASE WHEN r.state IN ('queued', 'running') THEN f.pid END "
-			   "FROM @company@._fetch f JOIN @company@.fetch_run r USING (fetch_id) WHERE f.fetch_id = $1", "i", fetch_id) == 0)
+	if (SqlRun(company, "SELECT f.pid, c.connection_id, f.state IN ('queued', 'running') "
+			   "FROM @company@._fetch f LEFT JOIN @company@.connection c USING (connection) WHERE f.fetch_id = $1", "i", fetch_id) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no fetch " INT64_FORMAT, fetch_id),
 				 errhint("See the view fetch_run.")));
-	pid = (pid_t) SqlInt(0, 1);
+
+	/* what the tables say is their owner's to write: the lock tells whom to signal */
+	if (SqlBool(0, 3))
+		pid = FetchWorkerPid(company, SqlInt(0, 2));
+	if (pid != SqlInt(0, 1))
+		pid = 0;
 	CompanyLeave(context);
 	PG_RETURN_BOOL(pid != 0 && kill(pid, SIGINT) == 0);
 }

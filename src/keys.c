@@ -23,12 +23,13 @@ void
 KeysRebuild(Company *company, const char *connection)
 {
 	char	   *identifier;
-	char	   *email;
+	const char *email;
 
-	SqlRun(company, "SELECT coalesce(identifier, 'NULL::text'), coalesce(email, 'work_email') "
+	SqlRun(company, "SELECT identifier, coalesce(email, 'work_email') "
 		   "FROM @company@.connection WHERE connection = $1", "t", connection);
 	identifier = SqlText(0, 1);
-	email = SqlText(0, 2);
+	identifier = identifier ? pstrdup(quote_identifier(identifier)) : "NULL::text";
+	email = quote_identifier(SqlText(0, 2));
 	SqlRun(company,
 		   psprintf("UPDATE @company@.employee SET identifier_key = @extension@.stakesync_canonical_identifier(%s), "
 					"email_key = @extension@.stakesync_canonical(%s) "

@@ -1073,6 +1073,13 @@ MappingApply(Mapping *mapping, const char *record, size_t length, MappedRecord *
 	ConvertPhones(&run);
 }
 
+/* Why a record cannot be read at all */
+const char *
+MappingFault(Mapping *mapping, const char *record, size_t length)
+{
+	return ReadRecord(mapping->tree, mapping->shape, record, length);
+}
+
 /* Read the record's id alone */
 char *
 MappingReadId(Mapping *mapping, const char *record, size_t length)

@@ -95,4 +95,7 @@ extern void MappingApply(Mapping *mapping, const char *record, size_t length,
 /* The record's id alone, without mapping; NULL if it has none */
 extern char *MappingReadId(Mapping *mapping, const char *record, size_t length);
 
+/* Why a record cannot be read at all; NULL if it can */
+extern const char *MappingFault(Mapping *mapping, const char *record, size_t length);
+
 #endif							/* STAKESYNC_MAPPING_H */

@@ -12,7 +12,6 @@
 #include "parser/parse_type.h"
 #include "sql.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 
 /* Percent of the people of the last picture that a full fetch must bring */
@@ -20,9 +19,6 @@
 
 /* Rows written beyond which autovacuum would be late with statistics */
 #define MERGE_ANALYZE_FROM 100
-
-/* Records that may be looked up one by one */
-#define MERGE_NESTLOOP_MOST 1000
 
 /* A number as people write it */
 static char *
@@ -267,10 +263,7 @@ MergeLanding(Company *company, Fetch *fetch)
 	bool		full = strcmp(fetch->mode, "full") == 0;
 	int64		received;
 
-	/* the landing has no index: only a small one may be searched row by row */
-	if (LandingCount(fetch->landing) > MERGE_NESTLOOP_MOST)
-		(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+	SqlExpectMany(LandingCount(fetch->landing));
 	CheckConfiguration(company, fetch);
 	SqlRun(company, "SELECT pg_catalog.count(*) FROM @company@.employee WHERE connection = $1 AND missing_since IS NULL",
 		   "t", fetch->connection_name);

@@ -33,9 +33,11 @@ stakesync_preview(PG_FUNCTION_ARGS)
 		name = ConnectionResolve(company, name);
 	nulls[0] = name ? ' ' : 'n';
 	arguments[0] = name ? CStringGetTextDatum(name) : (Datum) 0;
+	/* the casts: the owner may have put another view there */
 	portal = SPI_cursor_open_with_args(NULL,
 									   SqlExpand(company,
-												 "SELECT connection, remote_id, stakeholder_id, identifier, name, action, match, changes, problems, reason, as_of "
+												 "SELECT connection::text, remote_id::text, stakeholder_id::bigint, identifier::text, name::text, action::text, match::text, "
+												 "changes::jsonb, problems::jsonb, reason::text, as_of::timestamptz "
 												 "FROM @company@.preview WHERE connection = coalesce($1, connection) AND action <> 'excluded' "
 												 "AND (action <> 'unchanged' OR problems IS NOT NULL OR reason IS NOT NULL) "
 												 "ORDER BY connection, action, identifier, remote_id"),

@@ -299,6 +299,8 @@ RevertSync(Company *company, int64 sync_id, bool remove_created)
 	revert.run = SyncRunLock(company, sync_id);
 	CheckRevertible(&revert);
 	SyncRunFixFormats(company);
+	SqlRun(company, "SELECT count(*) FROM @company@.change WHERE sync_id = $1", "i", sync_id);
+	SqlExpectMany(SqlInt(0, 1));
 	BeginRevert(&revert);
 	WriteUpdates(&revert);
 	if (remove_created)

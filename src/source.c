@@ -31,6 +31,8 @@
 #define RETRY_MOST 30000
 #define RETRY_AFTER_MOST (15 * 60 * 1000)
 #define IDLE_EVERY 1000
+#define CONNECTIONS_MOST 16
+#define PER_MINUTE_MOST 100000
 
 /* One page and what it needs */
 typedef struct SourcePage
@@ -153,6 +155,7 @@ StartPage(Source *source, SourcePage *page, TimestampTz now)
 {
 	HttpRequest request = {0};
 	SplitterOptions splitter = {0};
+	char	   *url = MakeUrl(source, page);
 
 	splitter.records = DocumentText(source->options->stream, "records");
 	splitter.captures = source->captures;
@@ -164,9 +167,10 @@ StartPage(Source *source, SourcePage *page, TimestampTz now)
 	page->state = SPLITTER_MORE;
 
 	request.method = "GET";
-	request.url = MakeUrl(source, page);
+	request.url = url;
 	request.headers = source->options->connection->headers;
 	page->transfer = source->http->start(source->client, &request);
+	pfree(url);
 	page->attempts++;
 	source->options->count->requests++;
 	if (page->attempts > 1)
@@ -304,6 +308,13 @@ EndPage(Source *source, SourcePage *page)
 		return false;
 	}
 	FollowPage(source, page);
+
+	/* Silence is no end: people would be taken for gone */
+	if (source->paging != NULL && !page->followed)
+		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+				  psprintf("the HR system's answer does not say whether another page follows: there is no %s in it",
+						   DocumentText(source->paging, "next")),
+				  "Fetch again; if it stays, tell the provider.");
 	source->options->count->pages++;
 	source->options->count->bytes += source->http->wire_bytes(page->transfer);
 	StopPage(source, page);
@@ -408,6 +419,13 @@ ReadPages(Source *source)
 	}
 }
 
+/* A limit as something that can be worked with */
+static int
+Clamp(int64 limit, int most)
+{
+	return (int) Max(1, Min(limit, most));
+}
+
 /* Read all pages of a stream */
 void
 SourceRead(const SourceOptions *options)
@@ -424,9 +442,9 @@ SourceRead(const SourceOptions *options)
 	source.paging = DocumentMember(options->stream, "pages");
 	if (source.paging != NULL)
 		source.captures = list_make1(DocumentText(source.paging, "next"));
-	source.connections = (int) DocumentInt(limits, "connections", 1);
-	source.per_minute = (int) DocumentInt(options->connection->settings, "requests_per_minute",
-										  DocumentInt(limits, "per_minute", 600));
+	source.connections = Clamp(DocumentInt(limits, "connections", 1), CONNECTIONS_MOST);
+	source.per_minute = Clamp(DocumentInt(options->connection->settings, "requests_per_minute",
+										  DocumentInt(limits, "per_minute", 600)), PER_MINUTE_MOST);
 	source.starts = palloc0(sizeof(TimestampTz) * source.per_minute);
 	TalkOptions(&http);
 	http.max_connections = source.connections;

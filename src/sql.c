@@ -5,10 +5,14 @@
 #include "lib/stringinfo.h"
 #include "sql.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
 #define SQL_MAX_ARGUMENTS 32
+
+/* Rows that may be looked up one by one where there is no index */
+#define SQL_MANY_ROWS 1000
 
 /* The statement with the schemas filled in */
 char *
@@ -175,9 +179,16 @@ SqlInt(uint64 row, int column)
 
 	if (isnull)
 		return 0;
-	if (SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT4OID)
-		return DatumGetInt32(value);
-	return DatumGetInt64(value);
+	/* the columns of a company are its owner's to retype */
+	switch (SPI_gettypeid(SPI_tuptable->tupdesc, column))
+	{
+		case INT4OID:
+			return DatumGetInt32(value);
+		case INT8OID:
+			return DatumGetInt64(value);
+	}
+	elog(ERROR, "column %d of the result is no whole number", column);
+	return 0;
 }
 
 /* A boolean of the last result, false where null */
@@ -187,7 +198,18 @@ SqlBool(uint64 row, int column)
 	bool		isnull;
 	Datum		value = SqlDatum(row, column, &isnull);
 
+	if (SPI_gettypeid(SPI_tuptable->tupdesc, column) != BOOLOID)
+		elog(ERROR, "column %d of the result is no boolean", column);
 	return !isnull && DatumGetBool(value);
+}
+
+/* Join by hashing where many rows are expected */
+void
+SqlExpectMany(int64 rows)
+{
+	if (rows > SQL_MANY_ROWS)
+		(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 }
 
 /* Run a script of several statements */

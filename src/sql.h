@@ -34,6 +34,12 @@ extern int64 SqlInt(uint64 row, int column);
 extern bool SqlBool(uint64 row, int column);
 extern Datum SqlDatum(uint64 row, int column, bool *isnull);
 
+/*
+ * Until the context is left, join by hashing: for statements on so many rows
+ * whose number the planner cannot know
+ */
+extern void SqlExpectMany(int64 rows);
+
 /* Run several statements of a script, as of an install script */
 extern void SqlScript(const Company *company, const char *script);
 

@@ -23,10 +23,21 @@
 #include "utils/portal.h"
 #include "utils/snapmgr.h"
 
-/* Commit, and have no transaction until BeginTransaction */
+/*
+ * Commit, and have no transaction until BeginTransaction. Where a procedural
+ * language calls, only SPI's own commit keeps the frames of that; it begins an
+ * empty transaction at once, which has no snapshot and holds nothing back.
+ */
 static void
 EndTransaction(void)
 {
+	if (SPI_inside_nonatomic_context())
+	{
+		SPI_connect_ext(SPI_OPT_NONATOMIC);
+		SPI_commit();
+		SPI_finish();
+		return;
+	}
 	HoldPinnedPortals();
 	ForgetPortalSnapshots();
 	CommitTransactionCommand();
@@ -36,7 +47,8 @@ EndTransaction(void)
 static void
 BeginTransaction(void)
 {
-	StartTransactionCommand();
+	if (!IsTransactionState())
+		StartTransactionCommand();
 	EnsurePortalSnapshotExists();
 }
 
@@ -70,7 +82,8 @@ FetchOutside(Company *company, const char *connection)
 	PG_CATCH();
 	{
 		/* the error is handled as in any transaction */
-		StartTransactionCommand();
+		if (!IsTransactionState())
+			StartTransactionCommand();
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -103,9 +116,12 @@ static void
 HoldFirst(Company *company, int64 sync_id, const char *connection)
 {
 	SqlRun(company,
-		   "UPDATE @company@.sync_run r SET holds = pg_catalog.concat_ws('; ', 'the first sync of a connection is for a person to apply', r.holds) "
-		   "FROM @company@.connection c WHERE r.sync_id = $1 AND c.connection = $2 AND c.first_applied_at IS NULL",
-		   "it", sync_id, connection);
+		   "UPDATE @company@.sync_run r SET holds = h.words, message = h.words, hint = $3 "
+		   "FROM @company@.connection c, @company@.sync_run o "
+		   "CROSS JOIN LATERAL pg_catalog.concat_ws('; ', 'the first sync of a connection is for a person to apply', o.holds) h(words) "
+		   "WHERE r.sync_id = $1 AND o.sync_id = $1 AND c.connection = $2 AND c.first_applied_at IS NULL",
+		   "itt", sync_id, connection,
+		   psprintf("Look at the preview, then: SELECT * FROM stakesync_apply(" INT64_FORMAT ", force => true);", sync_id));
 }
 
 /* Plan and apply; the words of what holds it, or NULL */
@@ -138,8 +154,13 @@ static bool
 PrepareSync(Company *company, char **connection)
 {
 	MemoryContext outer = CurrentMemoryContext;
-	CompanyContext *context = CompanyEnter(company, "sync_run", ACL_INSERT, false, "stakesync_sync()");
+	CompanyContext *context;
 	bool		paused;
+
+	/* all that it does: fetch, apply, and plan */
+	CompanyCheck(company, "fetch_run", ACL_INSERT);
+	CompanyCheck(company, "sync_run", ACL_UPDATE);
+	context = CompanyEnter(company, "sync_run", ACL_INSERT, false, "stakesync_sync()");
 
 	*connection = MemoryContextStrdup(outer, ConnectionResolve(company, *connection));
 	SqlRun(company, "SELECT state = 'paused' FROM @company@.connection WHERE connection = $1", "t", *connection);

@@ -60,7 +60,7 @@ SELECT count(*) FROM stakesync_company;
 
 -- What provider or network answer is a row
 SELECT pg_temp.try(pg_temp.call(more => format('settings => ''{"base_url": "%s"}''', base_url))) FROM (VALUES
-	(:'sim'), ('http://127.0.0.1:1'), (replace(:'sim', '127.0.0.1', '127.0.0.2')), ('https://127.0.0.2:1'),
+	(:'sim'), ('http://127.0.0.1:1'), ('http://127.0.0.2:1'), ('https://127.0.0.2:1'),
 	('https://10.255.255.1'), ('https://[::1]:1'), ('https://169.254.169.254'), ('http://192.0.2.1')) u(base_url);
 SELECT pg_temp.try(pg_temp.call(jsonb_build_object('api_key', :'key', 'account_token', 'hush'), format('settings => ''{"base_url": "%s"}''', :'sim')));
 SELECT pg_temp.try(pg_temp.call(jsonb_build_object('api_key', :'key', 'account_token', :'account'), format('settings => ''{"base_url": "%s/no/such/place"}''', :'sim')));
@@ -97,17 +97,16 @@ FROM connection;
 SELECT connection, method, length(sealed) > 100 AS sealed, hosts = replace(:'sim', 'http://', '') AS this_host FROM _credential;
 SELECT field, path, transform, mode, on_null, review, origin FROM mapping ORDER BY field;
 
--- Nowhere else, and nowhere readable: not in a table, column, comment or catalog
+-- In no table as it is, catalogs and statistics included
 CREATE FUNCTION pg_temp.found(secret text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
 	what regclass;
 	form text;
 	hits bigint;
 BEGIN
-	FOR what IN SELECT c.oid FROM pg_class c WHERE c.relkind IN ('r', 'v', 'm') AND c.relname NOT IN ('pg_stat_activity', 'pg_stat_progress_basebackup')
-		AND has_table_privilege(c.oid, 'SELECT')
+	FOR what IN SELECT c.oid FROM pg_class c WHERE c.relkind = 'r'
 	LOOP
-		FOREACH form IN ARRAY ARRAY[secret, encode(convert_to(secret, 'UTF8'), 'hex'), rtrim(encode(convert_to(secret, 'UTF8'), 'base64'), '=')]
+		FOREACH form IN ARRAY ARRAY[secret, encode(convert_to(secret, 'UTF8'), 'hex')]
 		LOOP
 			EXECUTE format('SELECT count(*) FROM %s t WHERE position($1 in t::text) > 0', what) INTO hits USING form;
 			IF hits > 0 THEN
