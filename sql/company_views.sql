@@ -61,7 +61,7 @@ SELECT c.connection, c.last_complete_fetch,
 			SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('field', d.field, 'operator', d.operator, 'any_of', d.any_of) ORDER BY d.condition_id)
 			FROM @company@.condition d WHERE d.connection = c.connection), '[]')
 	) AS config
-FROM @company@.connection c CROSS JOIN @company@._company y)
+FROM @company@.connection c CROSS JOIN (SELECT timezone FROM @company@._company LIMIT 1) y)
 SELECT connection, last_complete_fetch, config FROM once;
 
 -- private: an employee, the stakeholder he is or would be, and what else decides

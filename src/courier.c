@@ -145,12 +145,17 @@ CourierEnd(Courier *courier)
 	{
 		CourierHeader *header = dsm_segment_address(courier->segment);
 
-		if (header->kind == COURIER_TALK && courier->worker != NULL)
-			TerminateBackgroundWorker(courier->worker);
+		if (header->kind == COURIER_TALK)
+		{
+			if (courier->worker != NULL)
+				TerminateBackgroundWorker(courier->worker);
+			/* holds credentials where no worker came to wipe them */
+			explicit_bzero(header + 1, header->length);
+		}
+		if (courier->queue != NULL)
+			shm_mq_detach(courier->queue);
 		dsm_detach(courier->segment);
 	}
-	if (courier->queue != NULL)
-		pfree(courier->queue);
 	if (courier->worker != NULL)
 		pfree(courier->worker);
 	pfree(courier);
@@ -196,7 +201,7 @@ CourierAttach(uint32 handle)
 	return task;
 }
 
-/* Send a message; a notice is dropped where the queue is full */
+/* Send a message; waits where the queue is full */
 void
 CourierSend(CourierTask *task, char kind, const char *text)
 {
@@ -207,11 +212,7 @@ CourierSend(CourierTask *task, char kind, const char *text)
 	initStringInfo(&message);
 	appendStringInfoChar(&message, kind);
 	appendStringInfoString(&message, text);
-#if PG_VERSION_NUM >= 150000
 	if (shm_mq_send(task->queue, message.len, message.data, false, true) == SHM_MQ_DETACHED)
-#else
-	if (shm_mq_send(task->queue, message.len, message.data, false) == SHM_MQ_DETACHED)
-#endif
 		task->queue = NULL;
 	pfree(message.data);
 }

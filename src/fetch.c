@@ -117,6 +117,8 @@ Begin(Fetch *fetch)
 	entered = CompanyEnterAsWorker(company);
 
 	/* who waits for us may hold what others queue for, and nobody else would end that */
+	(void) set_config_option("lock_timeout", FETCH_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 	return company;
 }
 
@@ -148,7 +150,8 @@ FetchFingerprint(Company *company, const char *connection)
 		   "SELECT pg_catalog.md5(pg_catalog.concat_ws(E'\\n', $2, c.identifier, c.email, c.settings - 'guards' - 'hand_edits' - 'follow_leavers' - 'requests_per_minute', "
 		   "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(E'\\t', m.field, m.path, m.transform), E'\\n' ORDER BY m.field) "
 		   "FROM @company@.mapping m WHERE m.connection = c.connection), "
-		   "(SELECT pg_catalog.md5(p.definition::text) FROM @extension@.stakesync_provider p WHERE p.provider = c.provider))) "
+		   "(SELECT pg_catalog.md5(p.definition::text) FROM @extension@.stakesync_provider p WHERE p.provider = c.provider), "
+		   "(SELECT pg_catalog.md5(p.definition::text) FROM @company@.provider p WHERE p.provider = c.provider))) "
 		   "FROM @company@.connection c WHERE c.connection = $1", "tt", connection, STAKESYNC_VERSION);
 	return SqlText(0, 1);
 }
@@ -626,8 +629,8 @@ WriteFailure(Fetch *fetch, ErrorData *edata)
 	FinishRow(company, fetch, cancelled ? "cancelled" : "failed",
 			  unpack_sql_state(edata->sqlerrcode), message, hint);
 	if (edata->sqlerrcode == ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
-		SqlRun(company, "UPDATE @company@.connection SET state = 'failing' WHERE connection = $1 AND state = 'connected'",
-			   "t", fetch->connection_name);
+		SqlRun(company, "UPDATE @company@.connection SET state = 'failing' WHERE connection = (SELECT c.connection FROM @company@.connection c "
+			   "WHERE c.connection = $1 AND c.state = 'connected' FOR NO KEY UPDATE SKIP LOCKED)", "t", fetch->connection_name);
 	SqlRun(company, "SELECT pg_catalog.pg_notify('stakesync', $1)", "t",
 		   psprintf("fetch " INT64_FORMAT, fetch->fetch_id));
 	Commit();

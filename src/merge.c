@@ -281,7 +281,8 @@ MergeLanding(Company *company, Fetch *fetch)
 		SqlRun(company, "ANALYZE @company@.employee", NULL);
 	if (fetch->lookup)
 		MarkMissing(company, fetch, full);
-	fetch->unchanged = received - fetch->added - fetch->changed;
+	SqlRun(company, "SELECT pg_catalog.count(*) FROM landing WHERE deleted", NULL);
+	fetch->unchanged = received - SqlInt(0, 1) - fetch->added - fetch->changed;
 	fetch->complete = full;
 	if (fetch->added + fetch->changed + fetch->missing > 0)
 	{

@@ -39,6 +39,127 @@ static const struct
 /* Guards that a setting may change */
 static const char *const guards_known[] = {"terminate", "clear", "identifier", "identity", "create"};
 
+/* A member that every definition has; of each kind the code relies on */
+typedef struct NeededMember
+{
+	const char *place;			/* "check", NULL for the definition itself */
+	const char *key;
+	bool		container;		/* object or array, else a text */
+} NeededMember;
+
+static const NeededMember members_needed[] = {
+	{NULL, "name", false},
+	{NULL, "methods", true},
+	{NULL, "check", true},
+	{NULL, "streams", true},
+	{NULL, "mapping", true},
+	{"check", "path", false},
+	{"disconnect", "method", false},
+	{"disconnect", "path", false},
+};
+
+/* Members of each stream, and of what a stream may have */
+static const NeededMember stream_needed[] = {
+	{NULL, "path", false},
+	{NULL, "records", false},
+	{NULL, "id", false},
+	{"pages", "parameter", false},
+	{"pages", "next", false},
+	{"incremental", "parameter", false},
+};
+
+/* Raise that a definition lacks what nothing works without */
+static void
+RefuseDefinition(const char *provider, const char *place)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("the definition of provider \"%s\" has no usable %s", provider, place),
+			 errhint("Compare it with a definition that ships: SELECT definition FROM stakesync_provider;")));
+}
+
+/* Raise on a needed member that is not there; a place that is absent needs none */
+static void
+CheckMembers(const char *provider, Jsonb *document, const NeededMember *needed, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		Jsonb	   *place = needed[i].place ? DocumentMember(document, needed[i].place) : document;
+
+		if (place != NULL && (needed[i].container ? DocumentMember(place, needed[i].key) == NULL :
+							  DocumentText(place, needed[i].key) == NULL))
+			RefuseDefinition(provider, needed[i].key);
+	}
+}
+
+/* Raise on texts of an object that are none, as headers and query have */
+static void
+CheckTexts(const char *provider, const char *place, Jsonb *object)
+{
+	ListCell   *lc;
+
+	foreach(lc, DocumentKeys(object))
+		if (DocumentText(object, lfirst(lc)) == NULL)
+			RefuseDefinition(provider, place);
+}
+
+/* Raise on a login method that cannot be asked for or sent */
+static void
+CheckMethod(const char *provider, Jsonb *method)
+{
+	ListCell   *lc;
+
+	if (method == NULL)
+		RefuseDefinition(provider, "methods");
+	CheckTexts(provider, "headers", DocumentMember(method, "headers"));
+	foreach(lc, DocumentElements(DocumentMember(method, "credentials")))
+		if (DocumentText(lfirst(lc), "key") == NULL || DocumentText(lfirst(lc), "label") == NULL)
+			RefuseDefinition(provider, "credentials");
+}
+
+/* Raise on an address that is neither a text nor a choice of texts */
+static void
+CheckAddress(const char *provider, Jsonb *definition)
+{
+	Jsonb	   *choice = DocumentMember(definition, "base_url");
+	char	   *initial = DocumentText(choice, "default");
+
+	if (choice == NULL ? DocumentText(definition, "base_url") == NULL :
+		DocumentText(choice, "setting") == NULL || initial == NULL ||
+		DocumentText(DocumentMember(choice, "choices"), initial) == NULL)
+		RefuseDefinition(provider, "base_url");
+	CheckTexts(provider, "base_url", DocumentMember(choice, "choices"));
+}
+
+/*
+ * Raise on a definition of a shape that the code cannot follow: those of a
+ * company are rows of a table that its owner writes
+ */
+static void
+CheckDefinition(const Provider *provider)
+{
+	Jsonb	   *definition = provider->definition;
+	Jsonb	   *methods = DocumentMember(definition, "methods");
+	List	   *streams = DocumentElements(DocumentMember(definition, "streams"));
+	ListCell   *lc;
+
+	CheckMembers(provider->provider, definition, members_needed, lengthof(members_needed));
+	CheckAddress(provider->provider, definition);
+	CheckTexts(provider->provider, "headers", DocumentMember(definition, "headers"));
+	if (DocumentKeys(methods) == NIL)
+		RefuseDefinition(provider->provider, "methods");
+	foreach(lc, DocumentKeys(methods))
+		CheckMethod(provider->provider, DocumentMember(methods, lfirst(lc)));
+	if (streams == NIL)
+		RefuseDefinition(provider->provider, "streams");
+	foreach(lc, streams)
+	{
+		CheckMembers(provider->provider, lfirst(lc), stream_needed, lengthof(stream_needed));
+		CheckTexts(provider->provider, "query", DocumentMember(lfirst(lc), "query"));
+		CheckTexts(provider->provider, "query", DocumentMember(DocumentMember(lfirst(lc), "incremental"), "query"));
+	}
+}
+
 /* Read a provider of the last result */
 static Provider *
 ReadProvider(void)
@@ -49,6 +170,7 @@ ReadProvider(void)
 	provider->name = SqlText(0, 2);
 	provider->terms = SqlText(0, 3);
 	provider->definition = DocumentRead(SqlText(0, 4));
+	CheckDefinition(provider);
 	return provider;
 }
 
@@ -74,7 +196,7 @@ ProviderFind(Company *company, const char *name)
 	SqlRun(company ? company : &none,
 		   "SELECT provider, name, terms, definition FROM @extension@.stakesync_provider WHERE provider OPERATOR(pg_catalog.=) $1", "t", name);
 	if (SPI_processed == 0 && company != NULL)
-		SqlRun(company, "SELECT provider, name, coalesce(definition ->> 'terms', ''), definition "
+		SqlRun(company, "SELECT provider, name, coalesce(definition ->> 'terms', ''), coalesce(definition, '{}') "
 			   "FROM @company@.provider WHERE provider = $1", "t", name);
 	if (SPI_processed == 0)
 		ereport(ERROR,

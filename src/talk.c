@@ -97,11 +97,13 @@ AwaitAnswer(Courier *courier)
 					 errmsg("the background worker ended before the answer came"),
 					 errhint("Look into the server's log, then call again.")));
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		CourierEnd(courier);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	CourierEnd(courier);
 	return text;
 }
 

@@ -11,6 +11,7 @@
 #include "storage/ipc.h"
 #include "talk.h"
 #include "tcop/tcopprot.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -57,6 +58,12 @@ StakesyncWorkerMain(Datum arg)
 	/* The caller is gone before it began */
 	if (task == NULL)
 		proc_exit(0);
+
+	/*
+	 * A merge of many people is costly enough to be compiled, which takes more
+	 * memory than all the rest, and time that one run never earns back
+	 */
+	SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	if (task->kind == COURIER_TALK)
 		AnswerCaller(task);
 	else

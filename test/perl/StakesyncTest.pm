@@ -61,6 +61,17 @@ sub stop
 	return;
 }
 
+# Change settings of the server, and wait until whoever starts from now on has them
+sub set
+{
+	my ($self, %value) = @_;
+
+	$self->{node}->append_conf('postgresql.conf', join '', map { "$_ = '$value{$_}'\n" } sort keys %value);
+	$self->{node}->reload;
+	$self->wait_for("SELECT current_setting('$_') = '$value{$_}'") for sort keys %value;
+	return;
+}
+
 # Make the test's own database, in which everything happens
 sub make_database
 {
@@ -85,7 +96,7 @@ sub psql
 	my ($self, $sql, %options) = @_;
 
 	utf8::encode($sql) if utf8::is_utf8($sql);
-	return $self->{node}->psql($self->{database}, $sql, %options);
+	return $self->{node}->psql($self->{database}, $sql, timeout => $PostgreSQL::Test::Utils::timeout_default, %options);
 }
 
 # Rows of a query, each a hash

@@ -3,7 +3,6 @@ use strict;
 use warnings;
 use utf8;
 use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
 use StakesyncSim::Json qw(from_json);
 use StakesyncTest;
 use Test::More;
@@ -192,11 +191,10 @@ subtest 'what cannot be connected' => sub {
 		[ 'a redirect', {}, qr/^the HR system redirects elsewhere \(HTTP status 302\)\. /, 'redirect' ],
 		[ 'a fault of theirs', {}, qr/^the HR system answered with HTTP status 500\. /, 'status' ]);
 
-	$test->node->append_conf('postgresql.conf', "stakesync.first_byte_timeout = 300\n");
-	$test->node->reload;
 	foreach my $answer (@answers)
 	{
 		my ($name, $options, $words, $fault) = @$answer;
+		$test->set('stakesync.first_byte_timeout' => $name eq 'no answer' ? 300 : 60000);
 		$sim->fault($fault, match => { path => 'account-details' }) if $fault;
 		my $row = $test->connect(%$options);
 		is($row->{state}, 'failing', "$name: a row");
@@ -206,8 +204,6 @@ subtest 'what cannot be connected' => sub {
 	}
 	is($test->sql('SELECT count(*) FROM stakesync_company'), 0, 'nothing was stored, not even a company');
 	is($test->sql(q(SELECT count(*) FROM pg_namespace WHERE nspname = 'stakesync')), 0, 'no schema either');
-	$test->node->append_conf('postgresql.conf', "stakesync.first_byte_timeout = 120000\n");
-	$test->node->reload;
 };
 
 subtest 'connected' => sub {
@@ -420,15 +416,23 @@ subtest 'without waiting' => sub {
 	is($test->fetch_run->{unchanged}, 600, 'it ends by itself');
 	$test->wait_until(sub { $said = $listener->query('SELECT 1'); $said =~ /notification/ }, 'a notification');
 	like($said, qr/"stakesync" with payload "fetch $row->{fetch_id}"/, 'NOTIFY tells kind and id');
+	$sim->fault('status', code => 403, match => { path => '/employees' });
+	$row = $test->fetch;
+	is($row->{state}, 'failed', 'one that fails');
+	$test->wait_until(sub { $said = $listener->query('SELECT 1'); $said =~ /notification/ }, 'a notification');
+	like($said, qr/"stakesync" with payload "fetch $row->{fetch_id}"/, 'of failures too');
 	$listener->quit;
+
+	$row = from_json($test->sql(q(BEGIN ISOLATION LEVEL REPEATABLE READ; DO ''; SELECT row_to_json(r) FROM stakesync_fetch(wait => false) r; COMMIT)));
+	ok($row->{fetch_id}, 'its number, where the snapshot is older than its row');
+	$test->wait_for("SELECT state = 'done' FROM stakesync.fetch_run WHERE fetch_id = $row->{fetch_id}");
 };
 
 subtest 'a queue' => sub {
 	my @rows;
 
 	$test->connect(connection => $_) for 'second', 'third';
-	$test->node->append_conf('postgresql.conf', "stakesync.max_fetches = 1\n");
-	$test->node->reload;
+	$test->set('stakesync.max_fetches' => 1);
 	is($test->refusal('SELECT stakesync_fetch()')->{message}, 'company "stakesync" has several connections, say which', 'which connection');
 	$sim->fault('stall_before_headers', match => { path => '/employees', page => 1 });
 	push @rows, $test->fetch(q('merge', mode => 'full', wait => false));
@@ -445,8 +449,7 @@ subtest 'a queue' => sub {
 	is_deeply($test->refusal('SELECT stakesync_cancel(999)'), { sqlstate => '42704', message => 'there is no fetch 999', hint => 'See the view fetch_run.' }, 'nor what never was');
 	is($test->sql(q(SELECT count(*) FROM stakesync.employee WHERE connection = 'third')), 600, 'each connection has its people');
 	is($test->sql(q(SELECT count(*) FROM stakesync.employee WHERE connection = 'second')), 0, 'or none');
-	$test->node->append_conf('postgresql.conf', "stakesync.max_fetches = 4\n");
-	$test->node->reload;
+	$test->set('stakesync.max_fetches' => 4);
 };
 
 subtest 'changed while it ran' => sub {
@@ -500,8 +503,7 @@ subtest 'fewer people' => sub {
 	is_deeply([ @$row{qw(state message)} ], [ 'failed', 'the HR system answered, but with nobody' ], 'nobody never is');
 	is($test->picture, $picture, 'nobody was touched');
 	$many->stop;
-	$test->node->append_conf('postgresql.conf', "stakesync.max_retries = 1\n");
-	$test->node->reload;
+	$test->set('stakesync.max_retries' => 1);
 	$row = $test->fetch(q('many'));
 	is_deeply([ @$row{qw(state sqlstate)} ], [ 'failed', '08001' ], 'a server that is gone');
 	like($row->{message}, qr/127\.0\.0\.1:\d+.*after 2 tries\z/, 'tried again');
@@ -531,6 +533,7 @@ subtest 'transactions that cannot wait' => sub {
 		message => 'this transaction has written already and cannot wait for a fetch', hint => 'COMMIT first, then fetch.' }, 'one that wrote');
 	is($test->refusal(q(BEGIN; CREATE TABLE mine (); ) . 'SELECT * FROM ' . StakesyncTest::connect_call('merge', \%StakesyncSim::CREDENTIALS, { base_url => $sim->url }))->{sqlstate},
 		'25001', 'nor may it connect');
+	is($test->refusal(q(BEGIN; SELECT stakesync_create_company('other'); SELECT stakesync_fetch(company => 'other')))->{sqlstate}, '25001', 'one that made the company');
 	is_deeply($test->refusal(q(BEGIN READ ONLY; SELECT stakesync_fetch('merge'))), { sqlstate => '25006',
 		message => 'cannot execute stakesync_fetch() in a read-only transaction', hint => undef }, 'one that may not write');
 	is($test->refusal(q(BEGIN READ ONLY; SELECT stakesync_cancel(1)))->{sqlstate}, undef, 'but cancelling writes nothing');
@@ -544,7 +547,6 @@ subtest 'a standby' => sub {
 	my ($status, $out, $err);
 
 	$test->node->append_conf('postgresql.conf', "wal_level = replica\nmax_wal_senders = 4\nmax_worker_processes = 1\n");
-	$test->node->append_conf('pg_hba.conf', 'local replication all trust');
 	$test->node->restart;
 	$test->node->backup('base');
 	$standby->init_from_backup($test->node, 'base');

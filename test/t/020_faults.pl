@@ -89,7 +89,7 @@ sub fails
 }
 
 subtest 'what passes the second time' => sub {
-	passes("status $_", [ 'status', code => $_ ], 1) for 408, 500, 502, 503, 504;
+	passes("status $_", [ 'status', code => $_ ], 1) for 408, 500, 503;
 	passes($_, [$_], 1) for qw(empty200 no_content cut_body reset wrong_length bad_chunking bad_gzip);
 	passes('less than announced', [ 'wrong_length', by => -100 ], 1);
 	passes('cut off in the middle of a record', [ 'cut_body', at => 50000 ], 1);
@@ -204,13 +204,11 @@ subtest 'when to come back' => sub {
 };
 
 subtest 'an answer that stops' => sub {
-	$test->node->append_conf('postgresql.conf', "stakesync.first_byte_timeout = 500\nstakesync.idle_timeout = 500\n");
-	$test->node->reload;
+	$test->set('stakesync.first_byte_timeout' => 400, 'stakesync.idle_timeout' => 400);
 	passes($_, [$_], 1) for qw(stall_before_headers stall_in_headers stall_in_body);
-	fails('before the headers', ['stall_before_headers'], '08006', qr/^no answer from 127\.0\.0\.1:\d+ within (?:500 ms|0\.5 s), after 2 tries$/, qr/first_byte_timeout/, 1);
-	fails('in the body', ['stall_in_body'], '08006', qr/^no byte from 127\.0\.0\.1:\d+ for (?:500 ms|0\.5 s), after 2 tries$/, qr/idle_timeout/, 1);
-	$test->node->append_conf('postgresql.conf', "stakesync.first_byte_timeout = 60000\nstakesync.idle_timeout = 60000\n");
-	$test->node->reload;
+	fails('before the headers', ['stall_before_headers'], '08006', qr/^no answer from 127\.0\.0\.1:\d+ within 400 ms, after 2 tries$/, qr/first_byte_timeout/, 1);
+	fails('in the body', ['stall_in_body'], '08006', qr/^no byte from 127\.0\.0\.1:\d+ for 400 ms, after 2 tries$/, qr/idle_timeout/, 1);
+	$test->set('stakesync.first_byte_timeout' => 60000, 'stakesync.idle_timeout' => 60000);
 };
 
 subtest 'a server that goes away' => sub {

@@ -83,7 +83,7 @@ sub still_well
 
 subtest 'nothing is held' => sub {
 	my $session = begin_stalled(4);
-	my ($pid, @seen, $row);
+	my ($pid, @seen, $end, $row);
 
 	$pid = $test->worker_pid;
 	push @seen, $test->sql("SELECT xact_start IS NULL AND backend_xid IS NULL AND backend_xmin IS NULL, coalesce(clock_timestamp() - xact_start < '0.5 s', true) FROM pg_stat_activity WHERE pid = $pid") for 1 .. 20;
@@ -91,15 +91,19 @@ subtest 'nothing is held' => sub {
 	is(scalar(grep { /f$/ } @seen), 0, 'but to write down how far it is');
 	$test->wait_for("SELECT string_agg(concat_ws(' ', locktype, classid::regclass, mode), ', ' ORDER BY classid::regclass::text) = 'object pg_extension ExclusiveLock, object stakesync.connection ExclusiveLock' FROM pg_locks WHERE pid = $pid");
 	ok(1, 'no lock but those of connection and slot');
-	is($test->sql(q(SELECT string_agg(DISTINCT mode, ', ') FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.query LIKE 'SELECT row_to_json(r) FROM stakesync_fetch%' AND l.locktype <> 'virtualxid')),
-		'AccessShareLock', 'nor does who waits hold more than to read');
+	is($test->sql(q(SELECT string_agg(concat_ws(' ', mode, locktype, relation::regclass), ', ') FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+		WHERE a.query LIKE 'SELECT row_to_json(r) FROM stakesync_fetch%' AND l.locktype <> 'virtualxid' AND mode <> 'AccessShareLock')),
+		'', 'nor does who waits hold more than to read');
 	is($test->sql(q(SELECT wait_event_type FROM pg_stat_activity WHERE query LIKE 'SELECT row_to_json(r) FROM stakesync_fetch%')), 'Extension', 'he waits for it');
 	in_time('a database is made and dropped', seconds_until(sub { $node->safe_psql('postgres', $_) for 'CREATE DATABASE other', 'DROP DATABASE other' }, 'SELECT true'));
 	in_time('the table is vacuumed', seconds_until(sub { $test->sql('VACUUM FULL stakesync.employee') }, 'SELECT true'));
 	$picture = $test->picture;
+	$test->wait_for('SELECT records >= 500 FROM stakesync.fetch_run ORDER BY fetch_id DESC LIMIT 1');
 	$sim->post('/control/release');
-	$row = from_json($test->finish($session)->{out});
+	$end = $test->finish($session);
+	$row = from_json($end->{out});
 	is_deeply([ @$row{qw(state changed)} ], [ 'done', 450 ], 'released, it ends well');
+	like($end->{err}, qr/NOTICE:  \w+: 5\d\d people in 5 pages so far, \d+ people\/s\n(?:.*\n)*?NOTICE:  \w+: 600 people in 6 pages; 60 of them have left\n/, 'notices on the way');
 	$picture = $test->picture;
 };
 
@@ -173,6 +177,21 @@ subtest 'cancel while it waits for a lock' => sub {
 		q(SELECT state = 'cancelled' FROM stakesync.fetch_run ORDER BY fetch_id DESC LIMIT 1));
 	in_time('cancelled', $seconds);
 	like($test->finish($session)->{out}, qr/^cancelled$/, 'a row');
+	$holder->query_safe('COMMIT');
+	$holder->quit;
+	still_well('a lock');
+};
+
+subtest 'a lock that does not come' => sub {
+	plan skip_all => 'half a minute, only with STAKESYNC_TEST_ALL' unless $ENV{STAKESYNC_TEST_ALL};
+	my $holder = $node->background_psql('hr');
+	my $row;
+
+	$holder->query_safe('BEGIN; LOCK TABLE stakesync.employee IN SHARE MODE');
+	$sim->post('/control/many', { changed => 450 });
+	$row = $test->fetch(q(mode => 'full'));
+	is_deeply([ @$row{qw(state sqlstate)} ], [ 'failed', '55P03' ], 'failed');
+	like($row->{message}, qr/^could not get a lock on .* in 30/, 'why');
 	$holder->query_safe('COMMIT');
 	$holder->quit;
 	still_well('a lock');
@@ -279,15 +298,28 @@ subtest 'the server is stopped' => sub {
 	still_well('a stop');
 };
 
+# Nobody may be there to bury a process that has ended
+sub is_alive
+{
+	my ($pid) = @_;
+	open my $stat, '<', "/proc/$pid/stat" or return kill 0, $pid;
+	return (readline($stat) // '') !~ /^\d+ \(.*\) [ZX] /;
+}
+
 subtest 'the postmaster is killed' => sub {
 	my $session = begin_stalled(4);
 	my $pid = $test->worker_pid;
+	my @all = split /\n/, $test->sql('SELECT pid FROM pg_stat_activity');
 	my $begin = time;
 
 	$node->kill9;
-	$test->wait_until(sub { !kill 0, $pid }, 'the end of the worker');
+	$test->wait_until(sub { !is_alive($pid) }, 'the end of the worker');
 	in_time('gone', time - $begin);
 	$test->finish($session);
+
+	# What a dead one that nobody buries leaves behind would keep the next from starting
+	$test->wait_until(sub { !grep { is_alive($_) } @all }, 'the end of all others');
+	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock';
 	$node->start;
 	is(ended(), 'interrupted 57P02', 'the row says interrupted');
 	still_well('a crash');

@@ -10,7 +10,8 @@ use Test::More;
 my $RESTORES = $ENV{STAKESYNC_TEST_ALL} ? 20 : 2;
 my $SECOND = q(O'Brien & Co);
 
-my $test = StakesyncTest->start('dump', database => 'hr', connect => 0);
+# One query over all rows costs enough to be compiled, and is read once
+my $test = StakesyncTest->start('dump', database => 'hr', connect => 0, conf => "jit = off\n");
 my $node = $test->node;
 my $sim = $test->sim;
 my $directory = PostgreSQL::Test::Utils::tempdir;
@@ -59,18 +60,18 @@ sub structure
 			WHERE n.nspname ~ '^($schemas)\$' AND c.relkind ~ '[$kinds]'
 				AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
 		)
-		SELECT concat_ws(' ', id, relkind, relowner::regrole, relacl, relrowsecurity, obj_description(oid, 'pg_class')) FROM relation
+		SELECT concat_ws(' ', id, relkind, relowner::regrole, coalesce(relacl, acldefault('r', relowner)), relrowsecurity, obj_description(oid, 'pg_class')) FROM relation
 		UNION ALL SELECT concat_ws(' ', id, attname, format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated, pg_get_expr(adbin, adrelid),
 			attacl, col_description(attrelid, attnum))
 		FROM relation JOIN pg_attribute ON attrelid = oid AND attnum > 0 AND NOT attisdropped LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 		UNION ALL SELECT concat_ws(' ', id, conname, pg_get_constraintdef(k.oid)) FROM relation JOIN pg_constraint k ON conrelid = relation.oid WHERE contype <> 't'
 		UNION ALL SELECT pg_get_indexdef(indexrelid) FROM relation JOIN pg_index ON indrelid = oid
-		UNION ALL SELECT pg_get_triggerdef(t.oid) || tgenabled FROM relation JOIN pg_trigger t ON tgrelid = relation.oid WHERE NOT tgisinternal
+		UNION ALL SELECT concat(pg_get_triggerdef(t.oid), ' ', tgenabled) FROM relation JOIN pg_trigger t ON tgrelid = relation.oid WHERE NOT tgisinternal
 		UNION ALL SELECT concat_ws(' ', id, polname, polcmd, polroles::regrole[], pg_get_expr(polqual, polrelid)) FROM relation JOIN pg_policy ON polrelid = relation.oid
 		UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname ~ '^($schemas)\$'
 			AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype = 'e')
 		UNION ALL SELECT concat_ws(' ', id, pg_get_viewdef(oid)) FROM relation WHERE relkind = 'v'
-		UNION ALL SELECT concat_ws(' ', nspname, nspowner::regrole, nspacl) FROM pg_namespace WHERE nspname ~ '^($schemas)\$'
+		UNION ALL SELECT concat_ws(' ', nspname, nspowner::regrole, coalesce(nspacl, acldefault('n', nspowner))) FROM pg_namespace WHERE nspname ~ '^($schemas)\$'
 		ORDER BY 1
 		SQL
 
@@ -81,12 +82,24 @@ sub structure
 
 my @EVERYTHING = ("public|stakesync|$SECOND" =~ s/'/''/gr, '.*');
 
+# Compare many lines, and show only those that differ
+sub same
+{
+	my ($got, $wanted, $name) = @_;
+	my %got = map { $_ => 1 } split /\n/, $got;
+	my %wanted = map { $_ => 1 } split /\n/, $wanted;
+
+	return if ok($got eq $wanted, $name);
+	diag(join "\n", (map { "- $_" } grep { !$got{$_} } sort keys %wanted), (map { "+ $_" } grep { !$wanted{$_} } sort keys %got));
+	return;
+}
+
 # What a dump has to carry
 sub same_as_source
 {
 	my ($database, $name, %source) = @_;
-	is(structure($database, $EVERYTHING[0]), $source{structure}, "$name: columns, constraints, indexes, triggers, policies, comments, privileges");
-	is(content($database, @EVERYTHING), $source{content}, "$name: rows of tables and views, sequences");
+	same(structure($database, $EVERYTHING[0]), $source{structure}, "$name: columns, constraints, indexes, triggers, policies, comments, privileges");
+	same(content($database, @EVERYTHING), $source{content}, "$name: rows of tables and views, sequences");
 	return;
 }
 
@@ -95,12 +108,12 @@ sub fresh_id
 {
 	my ($database, $name) = @_;
 	my ($id, $most) = split /\|/, in_database($database, <<~'SQL');
-		INSERT INTO stakesync.stakeholder (identifier, name, email) VALUES (' Neu-1 ', 'Zoë  Neu', 'ZOE@neu.example')
+		INSERT INTO stakesync.stakeholder (identifier, name, email) VALUES (' Neu-1 ', 'Zoë  Neu', 'ZOË@neu.example')
 		RETURNING stakeholder_id, (SELECT max(stakeholder_id) FROM stakesync.stakeholder)
 		SQL
 	cmp_ok($id, '>', $most, "$name: the next insert gets a fresh stakeholder_id");
-	is(in_database($database, "SELECT identifier, identifier_key, email_key, name_key FROM stakesync.stakeholder WHERE stakeholder_id = $id"),
-		'Neu-1|neu-1|zoe@neu.example|neu zoë', "$name: its keys are kept");
+	is(in_database($database, "SELECT identifier, identifier_key, email_key = 'zoë\@neu.example', name_key = 'neu zoë' FROM stakesync.stakeholder WHERE stakeholder_id = $id"),
+		'Neu-1|neu-1|t|t', "$name: its keys are kept");
 	is(in_database($database, "SELECT action, after ->> 'identifier', state, sync_id FROM stakesync.change WHERE stakeholder_id = $id"),
 		'create|Neu-1|applied|', "$name: it is recorded");
 	return;
@@ -183,21 +196,8 @@ for my $round (1 .. $RESTORES)
 ## Structure first, then the data alone
 fresh('halves');
 $node->command_ok([ 'pg_restore', '-s', '-e', '-d', $node->connstr('halves'), "$directory/custom" ], 'structure alone');
-my ($status, $out, $err) = run_restore('-a', '-e');
-isnt($status, 0, 'data alone meets the guards of what only stakesync writes');
-like($err, qr/(change|sync_run|fetch_run) is written by stakesync only/, 'and is told so');
-fresh('halves');
-$node->command_ok([ 'pg_restore', '-s', '-e', '-d', $node->connstr('halves'), "$directory/custom" ], 'structure alone again');
-is((run_restore('-a', '--disable-triggers', '-e'))[0], 0, 'data alone with --disable-triggers');
-is(content('halves', @EVERYTHING), $source{content}, 'carries the same rows');
-
-sub run_restore
-{
-	my @options = @_;
-	my ($stdout, $stderr) = ('', '');
-	my $good = IPC::Run::run([ 'pg_restore', @options, '-d', $node->connstr('halves'), "$directory/custom" ], '>', \$stdout, '2>', \$stderr);
-	return ($good ? 0 : 1, $stdout, $stderr);
-}
+$node->command_ok([ 'pg_restore', '-a', '--disable-triggers', '-e', '-d', $node->connstr('halves'), "$directory/custom" ], 'then data alone');
+same(content('halves', @EVERYTHING), $source{content}, 'the same rows, with tables that nobody has analyzed');
 
 ## One company
 fresh('one');
@@ -206,8 +206,8 @@ $node->command_ok([ 'pg_dump', '-n', qq("$SECOND"), '-d', $node->connstr('hr'), 
 $node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('one'), '-f', "$directory/one.sql" ], 'psql reads it');
 {
 	my $quoted = $SECOND =~ s/'/''/gr;
-	is(content('one', $quoted, '.*'), content('hr', $quoted, '.*'), 'one company: the same rows');
-	is(structure('one', $quoted), structure('hr', $quoted), 'one company: the same structure');
+	same(content('one', $quoted, '.*'), content('hr', $quoted, '.*'), 'one company: the same rows');
+	same(structure('one', $quoted), structure('hr', $quoted), 'one company: the same structure');
 }
 is(in_database('one', 'SELECT company FROM stakesync_company'), $SECOND, 'it is the only company there');
 is(in_database('one', 'SELECT state, records FROM stakesync_fetch()'), 'done|603', 'its connection works there');
@@ -236,29 +236,29 @@ my @HANGING = (
 		(map { "view $company.$_" } qw(_case preview preview_change _guard preview_summary)),
 	) } 'stakesync', qq("$SECOND")),
 	'view todo');
-($status, $out, $err) = $test->psql('DROP EXTENSION stakesync');
+my ($status, $out, $err) = $test->psql('DROP EXTENSION stakesync');
 like($err, qr/cannot drop extension stakesync because other objects depend on it/, 'DROP EXTENSION is refused');
 is(join("\n", sort $err =~ /^(?:DETAIL:  )?(\S+ .*?) depends on (?:function|view) /mg), join("\n", sort @HANGING), 'with the list of what depends on it');
-is(content('hr', @EVERYTHING), $source{content}, 'nothing was changed');
+same(content('hr', @EVERYTHING), $source{content}, 'nothing was changed');
 
 ## CASCADE leaves tables, columns, constraints, indexes, and the view, trigger and policy of the user
-my $views = "SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relkind = 'v' AND nspname ~ '^($EVERYTHING[0])\$' ORDER BY 1";
+my $views = "SELECT c.oid::regclass::text COLLATE \"C\" FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relkind = 'v' AND nspname ~ '^($EVERYTHING[0])\$' ORDER BY 1";
 my $ours = qr/^CREATE TRIGGER (?:zzz_stakesync|stakesync_guard)_?\w* .*\n/m;
 my %tables = (structure => structure('hr', $EVERYTHING[0], 'r') =~ s/$ours//gr, content => content('hr', $EVERYTHING[0], ''));
 my $preview_before = $test->sql($preview);
 
 like($tables{structure}, qr/^CREATE TRIGGER note /m, 'the trigger of the user is among what is compared');
 $test->sql('DROP EXTENSION stakesync CASCADE');
-is(structure('hr', $EVERYTHING[0], 'r'), $tables{structure}, 'CASCADE: every table, column, constraint, index, policy and trigger of the user stays');
-is(content('hr', $EVERYTHING[0], ''), $tables{content}, 'CASCADE: every row and sequence stays');
-is($test->sql($views), join("\n", 'large', map { ("$_._config", "$_.fetch_run", "$_.history") } qq("$SECOND"), 'stakesync'), 'CASCADE: so do the views that need no function');
+same(structure('hr', $EVERYTHING[0], 'r'), $tables{structure}, 'CASCADE: every table, column, constraint, index, policy and trigger of the user stays');
+same(content('hr', $EVERYTHING[0], ''), $tables{content}, 'CASCADE: every row and sequence stays');
+is($test->sql($views), join("\n", sort 'large', map { ("$_._config", "$_.fetch_run", "$_.history") } qq("$SECOND"), 'stakesync'), 'CASCADE: so do the views that need no function');
 is($test->sql('SELECT count(*) = (SELECT count(*) FROM stakesync.stakeholder WHERE shares > 100) FROM large'), 't', 'CASCADE: and those of the user on the register');
 
 # Life goes on without the extension, but nobody keeps keys and records
 $test->sql(<<'SQL');
 INSERT INTO stakesync.stakeholder (identifier, name) VALUES (' Late-1', 'Ann Late');
 UPDATE stakesync.stakeholder SET identifier = 'Hand-7' WHERE stakeholder_id = 7;
-UPDATE stakesync.stakeholder SET identifier = '000130 ', name = 'Reto  D''Amico' WHERE identifier = '000130';
+UPDATE stakesync.stakeholder SET name = 'Reto  D''Amicone' WHERE identifier = '000130';
 SQL
 is($test->sql(q(SELECT count(*) FROM stakesync.change WHERE before ->> 'identifier' = 'Hand-7' OR after ->> 'identifier' ~ 'Late|Hand')), '0', 'nothing is recorded meanwhile');
 
@@ -268,20 +268,23 @@ $test->sql('SELECT stakesync_upgrade_company()');
 {
 	# The view of the user on the preview went with it, and so did the grant on the preview
 	$test->sql('CREATE VIEW public.todo AS SELECT identifier, action, changes FROM stakesync.preview; GRANT SELECT ON stakesync.preview TO auditor');
-	is(structure('hr', $EVERYTHING[0]), $source{structure}, 'after upgrading: all views and triggers are back');
+	same(structure('hr', $EVERYTHING[0]), $source{structure}, 'after upgrading: all views and triggers are back');
 }
 is($test->sql("SELECT identifier, identifier_key, name_key FROM stakesync.stakeholder WHERE stakeholder_id = 7 OR identifier ~ 'Late|130' ORDER BY 2"),
-	"000130|000130|d'amico reto\nHand-7|hand-7|" . $test->sql('SELECT name_key FROM stakesync.stakeholder WHERE stakeholder_id = 7') . "\nLate-1|late-1|ann late",
+	"000130|000130|d'amicone reto\nHand-7|hand-7|" . $test->sql('SELECT name_key FROM stakesync.stakeholder WHERE stakeholder_id = 7') . "\nLate-1|late-1|ann late",
 	'the keys are made up for');
 fresh_id('hr', 'after upgrading');
-$test->sql('DELETE FROM stakesync.stakeholder WHERE identifier ~ $$^(Late|Neu)$$');
-is($test->sql('SELECT action, before ->> $$identifier$$ FROM stakesync.change ORDER BY change_id DESC LIMIT 2') =~ tr/\n/ /r, 'delete|Neu-1 delete|Late-1', 'hand edits are recorded again');
-$test->sql("UPDATE stakesync.stakeholder SET identifier = (SELECT identifier FROM stakesync.change WHERE stakeholder_id = 7 AND action = 'create') WHERE stakeholder_id = 7");
+$test->sql(q(DELETE FROM public.audit; DELETE FROM stakesync.stakeholder WHERE identifier ~ '^(Late|Neu)'));
+is($test->sql(q(SELECT action, before ->> 'identifier' FROM stakesync.change ORDER BY change_id DESC LIMIT 2)), "delete|Neu-1\ndelete|Late-1", 'hand edits are recorded again');
+$test->sql(<<'SQL');
+UPDATE stakesync.stakeholder s SET identifier = c.after ->> 'identifier', name = c.after ->> 'name' FROM stakesync.change c
+WHERE c.stakeholder_id = s.stakeholder_id AND c.action = 'create' AND (s.stakeholder_id = 7 OR s.identifier = '000130')
+SQL
 is($test->sql($preview), $preview_before, 'the preview says what it said before');
 ($status, $out, $err) = $test->psql("UPDATE stakesync.change SET reason = ''");
 like($err, qr/change is written by stakesync only/, 'the records are guarded again');
 is($test->sql("CALL stakesync_sync(company => 'stakesync'); SELECT created, updated, failed FROM stakesync.sync_run ORDER BY sync_id DESC LIMIT 1"), '3|1|0', 'and a sync does its work');
-is($test->sql('SELECT count(*) FROM public.todo WHERE action IN ($$create$$, $$update$$)'), '0', 'then there is nothing left to do');
+is($test->sql($todo), '', 'then there is nothing left to do');
 
 $test->stop;
 done_testing();
