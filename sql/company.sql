@@ -16,7 +16,7 @@ CREATE VIEW @extschema@.stakesync_company AS
 SELECT n.nspname AS company, pg_catalog.pg_get_userbyid(c.relowner) AS owner
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = '_company' AND c.relkind = 'r'
+WHERE c.relname = '_company' AND c.relkind = 'r' AND c.relpersistence <> 't'
 	AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
 	AND EXISTS (SELECT FROM pg_catalog.pg_class s WHERE s.relnamespace = n.oid AND s.relname = 'stakeholder');
 COMMENT ON VIEW @extschema@.stakesync_company IS 'The companies one may see';

@@ -27,7 +27,6 @@
 #include "syncrun.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 
 /* Changes that make a sync a big one */
@@ -88,17 +87,6 @@ RunOnChanges(Apply *apply, const char *template)
 	return SPI_processed;
 }
 
-/* Copy a datum of the last result; an array never is null */
-static Datum
-CopyArray(int column)
-{
-	bool		isnull;
-	Datum		value = SqlDatum(0, column, &isnull);
-
-	Assert(!isnull);
-	return datumCopy(value, false, -1);
-}
-
 /* Raise unless the run is one to apply */
 static void
 CheckApplicable(SyncRun *run)
@@ -125,8 +113,8 @@ TakeChanges(Apply *apply, Datum people)
 		   "AND ($2 IS NULL OR remote_id = ANY ($2)) RETURNING change_id, remote_id) "
 		   "SELECT coalesce(array_agg(change_id), '{}'), coalesce(array_agg(remote_id), '{}') FROM taken",
 		   "ia", apply->run->sync_id, people);
-	apply->change_ids = CopyArray(1);
-	apply->remote_ids = CopyArray(2);
+	apply->change_ids = SqlArray(1, INT8ARRAYOID);
+	apply->remote_ids = SqlArray(2, TEXTARRAYOID);
 }
 
 /* Number of changes at work */
@@ -196,7 +184,7 @@ ListPlanned(Apply *apply, const char *action)
 	RunOnChanges(apply,
 				 psprintf("SELECT coalesce(array_agg(change_id), '{}') FROM @company@.change "
 						  "WHERE change_id = ANY ($1) AND state = 'planned' AND action = '%s'", action));
-	return CopyArray(1);
+	return SqlArray(1, INT8ARRAYOID);
 }
 
 /* Find the columns of the register that changes name: identifier, literal, type, default */
@@ -365,7 +353,7 @@ DropUnknownManagers(Apply *apply)
 				 "SELECT s.stakeholder_id FROM @company@.stakeholder s WHERE s.stakeholder_id IN ("
 				 "SELECT b.manager_id FROM (" MANAGERS ") b) FOR KEY SHARE SKIP LOCKED) s");
 	values[0] = apply->change_ids;
-	values[1] = CopyArray(1);
+	values[1] = SqlArray(1, INT8ARRAYOID);
 	statement = SqlExpand(apply->company,
 						  "WITH b AS MATERIALIZED (" MANAGERS ") "
 						  "UPDATE @company@.change c SET before = c.before - 'manager', after = c.after - 'manager', "
@@ -384,7 +372,7 @@ WriteManagers(Apply *apply)
 
 	DropUnknownManagers(apply);
 	RunOnChanges(apply, "SELECT coalesce(array_agg(b.change_id), '{}') FROM (" MANAGERS ") b");
-	change_ids = CopyArray(1);
+	change_ids = SqlArray(1, INT8ARRAYOID);
 	apply->writer.write = SqlExpand(apply->company,
 									"WITH b AS MATERIALIZED (" MANAGERS "), "
 									"w AS (UPDATE @company@.stakeholder s "
@@ -414,7 +402,7 @@ KeepWritten(Apply *apply)
 	RunOnChanges(apply,
 				 "SELECT coalesce(array_agg(change_id), '{}') FROM @company@.change "
 				 "WHERE change_id = ANY ($1) AND state = 'applied'");
-	apply->change_ids = CopyArray(1);
+	apply->change_ids = SqlArray(1, INT8ARRAYOID);
 }
 
 /*

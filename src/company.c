@@ -101,11 +101,12 @@ CompanyEndInside(void)
 	pfree(call);
 }
 
-/* True if the schema is a company */
+/* True if the schema is a company; one of temporary tables never is */
 bool
 CompanyIsSchema(Oid schema)
 {
-	return OidIsValid(get_relname_relid(COMPANY_MARK, schema)) &&
+	return !isAnyTempNamespace(schema) &&
+		OidIsValid(get_relname_relid(COMPANY_MARK, schema)) &&
 		OidIsValid(get_relname_relid("stakeholder", schema));
 }
 
@@ -209,6 +210,17 @@ FindInSearchPath(void)
 	return found;
 }
 
+/*
+ * True if the caller may use a schema because somebody let him in. What is open
+ * to everybody does not count: else anybody could be in everybody's way.
+ */
+static bool
+IsGranted(Oid schema)
+{
+	return pg_namespace_aclcheck(schema, GetUserId(), ACL_USAGE) == ACLCHECK_OK &&
+		pg_namespace_aclcheck(schema, ACL_ID_PUBLIC, ACL_USAGE) != ACLCHECK_OK;
+}
+
 /* Schemas that are companies and that the caller may use, or owns */
 static List *
 ListCompanies(bool own)
@@ -226,10 +238,10 @@ ListCompanies(bool own)
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
-		if (!CompanyIsSchema(form->relnamespace))
+		if (form->relkind != RELKIND_RELATION || !CompanyIsSchema(form->relnamespace))
 			continue;
-		if (own ? is_member_of_role_nosuper(GetUserId(), form->relowner) :
-			pg_namespace_aclcheck(form->relnamespace, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+		if (is_member_of_role_nosuper(GetUserId(), form->relowner) ||
+			(!own && IsGranted(form->relnamespace)))
 			schemas = lappend_oid(schemas, form->relnamespace);
 	}
 	systable_endscan(scan);
@@ -252,9 +264,9 @@ FindByName(const char *name)
 	return CompanyBySchema(schema);
 }
 
-/* The company a call means, among those the caller may use or owns */
-static Company *
-Resolve(const char *name, bool own)
+/* The company a call means, or NULL where there is none yet */
+Company *
+CompanyResolveOrNull(const char *name)
 {
 	Oid			schema;
 	List	   *schemas;
@@ -266,7 +278,7 @@ Resolve(const char *name, bool own)
 	if (OidIsValid(schema))
 		return CompanyBySchema(schema);
 
-	schemas = ListCompanies(own);
+	schemas = ListCompanies(false);
 	if (schemas == NIL)
 		return NULL;
 	if (list_length(schemas) > 1)
@@ -277,18 +289,11 @@ Resolve(const char *name, bool own)
 	return CompanyBySchema(linitial_oid(schemas));
 }
 
-/* The company a call means, or NULL where the caller owns none yet */
-Company *
-CompanyResolveOrNull(const char *name)
-{
-	return Resolve(name, true);
-}
-
 /* The company a call means: named, or by search_path, or the only one */
 Company *
 CompanyResolve(const char *name)
 {
-	Company    *company = Resolve(name, false);
+	Company    *company = CompanyResolveOrNull(name);
 
 	if (company == NULL)
 		ereport(ERROR,

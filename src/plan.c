@@ -66,7 +66,6 @@ DiscardOlder(Company *company, const char *connection)
 Datum
 PlanFindPeople(Company *company, const char *connection, Datum identifiers)
 {
-	bool		isnull;
 	Datum		people;
 
 	if (identifiers == (Datum) 0)
@@ -86,13 +85,13 @@ PlanFindPeople(Company *company, const char *connection, Datum identifiers)
 		   "min(coalesce(g.given, 'null')) FILTER (WHERE found.given IS NULL) "
 		   "FROM g LEFT JOIN found ON found.given = g.given",
 		   "ta", connection, identifiers);
+	people = SqlArray(1, TEXTARRAYOID);
 	if (SqlInt(0, 2) > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("nobody in connection \"%s\" has identifier \"%s\"", connection, SqlText(0, 3)),
 				 errhint("SELECT identifier, name FROM %s.preview; lists them.", company->quoted)));
-	people = SqlDatum(0, 1, &isnull);
-	return datumCopy(people, false, -1);
+	return people;
 }
 
 /* Freeze the preview of one connection, all of it or of some people */

@@ -465,7 +465,10 @@ ProviderCheckSettings(const Provider *provider, Jsonb *settings)
 		int			i;
 
 		if (choice != NULL && strcmp(name, choice) == 0)
+		{
+			(void) ChooseBaseUrl(provider, DocumentMember(provider->definition, "base_url"), settings);
 			continue;
+		}
 		for (i = 0; i < lengthof(settings_known); i++)
 			if (strcmp(settings_known[i].name, name) == 0)
 				break;

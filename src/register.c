@@ -274,6 +274,24 @@ static const char *record_update =
 "FROM jsonb_object_keys(coalesce(b.new, b.old)) k WHERE b.new -> k IS DISTINCT FROM b.old -> k) d "
 "WHERE b.new IS DISTINCT FROM b.old";
 
+/*
+ * Refuse to act as the owner of a table that is no register: anybody who may
+ * put a trigger on a table could write code that would then run as its owner
+ */
+static void
+CheckRegister(Relation rel)
+{
+	Oid			namespace = RelationGetNamespace(rel);
+	Company    *company = CompanyIsSchema(namespace) ? CompanyBySchema(namespace) : NULL;
+
+	if (company == NULL || company->owner != rel->rd_rel->relowner ||
+		strcmp(RelationGetRelationName(rel), "stakeholder") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("\"%s\" is no register of a company", RelationGetRelationName(rel)),
+				 errhint("Drop the trigger.")));
+}
+
 /* Write down what a statement of a hand did, as the register's owner */
 static void
 RecordStatement(TriggerData *trigger, const char *by)
@@ -321,6 +339,7 @@ stakesync_register_record(PG_FUNCTION_ARGS)
 	if (StatementIsOurs())
 		PG_RETURN_POINTER(NULL);
 
+	CheckRegister(trigger->tg_relation);
 	by = GetUserNameFromId(GetOuterUserId(), false);
 	GetUserIdAndSecContext(&caller, &security);
 	SetUserIdAndSecContext(trigger->tg_relation->rd_rel->relowner,
@@ -331,7 +350,7 @@ stakesync_register_record(PG_FUNCTION_ARGS)
 	CompanyBeginInside();
 	RecordStatement(trigger, by);
 	CompanyEndInside();
-	AtEOXact_GUC(true, level);
+	AtEOXact_GUC(false, level);
 	SetUserIdAndSecContext(caller, security);
 	PG_RETURN_POINTER(NULL);
 }

@@ -138,11 +138,10 @@ TakePlanned(Revert *revert, const char *action)
 {
 	const char *list = "SELECT coalesce(array_agg(change_id), '{}') FROM @company@.change "
 		"WHERE sync_id = $1 AND action = $2 AND state = 'planned'";
-	bool		isnull;
 	Datum		change_ids;
 
 	SqlRun(revert->company, list, "it", revert->sync_id, action);
-	change_ids = datumCopy(SqlDatum(0, 1, &isnull), false, -1);
+	change_ids = SqlArray(1, INT8ARRAYOID);
 	ApplyLockStakeholders(&revert->writer, change_ids);
 
 	/* What was edited between planning and locking is not ours any more */
@@ -152,7 +151,7 @@ TakePlanned(Revert *revert, const char *action)
 		   "AND s.stakeholder_id = c.stakeholder_id AND NOT to_jsonb(s) @> c.before",
 		   "it", revert->sync_id, action);
 	SqlRun(revert->company, list, "it", revert->sync_id, action);
-	return datumCopy(SqlDatum(0, 1, &isnull), false, -1);
+	return SqlArray(1, INT8ARRAYOID);
 }
 
 /* Put fields back */

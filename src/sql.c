@@ -5,6 +5,7 @@
 #include "lib/stringinfo.h"
 #include "sql.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/guc.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -168,6 +169,20 @@ SqlDatum(uint64 row, int column, bool *isnull)
 	if (SPI_tuptable == NULL || row >= SPI_tuptable->numvals)
 		elog(ERROR, "no row " UINT64_FORMAT " in the result", row);
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+/* An array of the last result's first row, copied; raises on another type */
+Datum
+SqlArray(int column, Oid type)
+{
+	bool		isnull;
+	Datum		value = SqlDatum(0, column, &isnull);
+
+	if (isnull || SPI_gettypeid(SPI_tuptable->tupdesc, column) != type)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("a column of the company's tables is not of the type it was made with")));
+	return datumCopy(value, false, -1);
 }
 
 /* An int8 of the last result, 0 where null */

@@ -34,6 +34,9 @@ extern int64 SqlInt(uint64 row, int column);
 extern bool SqlBool(uint64 row, int column);
 extern Datum SqlDatum(uint64 row, int column, bool *isnull);
 
+/* An array of the last result's first row, copied; raises on another type */
+extern Datum SqlArray(int column, Oid type);
+
 /*
  * Until the context is left, join by hashing: for statements on so many rows
  * whose number the planner cannot know

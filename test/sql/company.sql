@@ -131,6 +131,13 @@ CREATE TABLE fake._company (one boolean);
 SELECT company FROM stakesync_company ORDER BY company;
 SELECT pg_temp.try('SELECT stakesync_plan(company => ''fake'')');
 DROP SCHEMA fake CASCADE;
+CREATE TEMP TABLE _company (one boolean);
+CREATE TEMP TABLE stakeholder (one boolean);
+SELECT company FROM stakesync_company ORDER BY company;
+SET search_path = pg_temp, berlin, public;
+SELECT pg_temp.try(:call) FROM (VALUES ('')) a(arguments);
+RESET search_path;
+DROP TABLE _company, stakeholder;
 
 -- Whose it is: one role owns schema and company, and may make schemas or is given an empty one
 SET ROLE regress_stakesync_clerk;

@@ -90,7 +90,7 @@ FROM (VALUES ('[]'), ('"x"'), ('{"colour": "blue"}'), ('{"base_url": 7}'), ('{"b
 	('{"base_url": "https://user:hush@example.com"}'), ('{"base_url": "https://example.com?key=hush"}'),
 	('{"requests_per_minute": 0}'), ('{"requests_per_minute": 100001}'), ('{"requests_per_minute": 1.5}'), ('{"requests_per_minute": "60"}'),
 	('{"full_every": 8761}'), ('{"full_every": -1}'), ('{"phone_region": "CH"}'), ('{"hand_edits": "ask"}'), ('{"follow_leavers": 1}'),
-	('{"guards": 5}'), ('{"guards": {"terminate": 101}}'), ('{"guards": {"terminate": "5"}}'), ('{"guards": {"everything": 5}}')) s(settings);
+	('{"region": "moon"}'), ('{"region": 7}'), ('{"guards": 5}'), ('{"guards": {"terminate": 101}}'), ('{"guards": {"terminate": "5"}}'), ('{"guards": {"everything": 5}}')) s(settings);
 SELECT settings FROM connection;
 SELECT count(*) FROM stakesync_configure(settings => '{"requests_per_minute": 100000, "full_every": 8760, "guards": {"terminate": 0, "clear": 100}}');
 SELECT count(*) FROM stakesync_configure(settings => '{"hand_edits": "overwrite", "phone_region": true, "guards": null}');

@@ -423,7 +423,7 @@ subtest 'without waiting' => sub {
 	like($said, qr/"stakesync" with payload "fetch $row->{fetch_id}"/, 'of failures too');
 	$listener->quit;
 
-	$row = from_json($test->sql(q(BEGIN ISOLATION LEVEL REPEATABLE READ; DO ''; SELECT row_to_json(r) FROM stakesync_fetch(wait => false) r; COMMIT)));
+	$row = from_json($test->sql(q(BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT '' WHERE false; SELECT row_to_json(r) FROM stakesync_fetch(wait => false) r; COMMIT)));
 	ok($row->{fetch_id}, 'its number, where the snapshot is older than its row');
 	$test->wait_for("SELECT state = 'done' FROM stakesync.fetch_run WHERE fetch_id = $row->{fetch_id}");
 };
