@@ -445,6 +445,10 @@ SwitchToOwner(Company *company, bool writes)
 	context->guc_level = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+
+	/* the preview is wide and short: compiling it takes longer than running it */
+	(void) set_config_option("jit", "off", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (writes)
 		CompanyBeginInside();
 	return context;

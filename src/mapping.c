@@ -971,8 +971,9 @@ ConvertPhone(MappedValue *value, const char *region)
 			value->text = pstrdup(buffer);
 			break;
 		case PHONE_NOT_A_NUMBER:
-			/* Without a digit it stands for none, like n/a */
-			if (value->text[strcspn(value->text, "0123456789")] == '\0')
+			/* What stands for nothing, like n/a, is none */
+			if (value->text[strcspn(value->text, "0123456789")] == '\0' &&
+				CanonicalIdentifier(value->text, strlen(value->text)) == NULL)
 			{
 				value->state = MAPPED_NULL;
 				value->text = NULL;

@@ -50,20 +50,33 @@ CheckConfiguration(Company *company, Fetch *fetch)
 				  "SELECT * FROM stakesync_fetch();");
 }
 
-/* Refuse a full fetch that cannot be the whole picture */
+/*
+ * Refuse a full fetch that cannot be the whole picture. Who counts is alive at
+ * the source: a record that is flagged as deleted has not come, and a stranger
+ * does not make up for one of the last picture.
+ */
 static void
 CheckCompleteness(Company *company, Fetch *fetch, int64 received)
 {
-	if (received == 0)
+	int64		alive;
+	int64		came;
+
+	SqlRun(company,
+		   "SELECT pg_catalog.count(*), pg_catalog.count(e.remote_id) FROM landing l "
+		   "LEFT JOIN @company@.employee e ON e.remote_id = l.remote_id AND e.connection = $1 AND e.missing_since IS NULL "
+		   "WHERE NOT l.deleted", "t", fetch->connection_name);
+	alive = SqlInt(0, 1);
+	came = SqlInt(0, 2);
+	if (alive == 0)
 		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "the HR system answered, but with nobody",
 				  "Check the account's permissions; nothing was changed.");
 	if (fetch->count.expected >= 0 && fetch->count.expected != received)
 		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
 				  psprintf("%s people were announced and %s came", Grouped(fetch->count.expected), Grouped(received)),
 				  "The data moved while it was read; fetch again.");
-	if (!fetch->accept_fewer && received * 100 < fetch->base * MERGE_LEAST_PERCENT)
+	if (!fetch->accept_fewer && came * 100 < fetch->base * MERGE_LEAST_PERCENT)
 		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
-				  psprintf("%s of %s people came", Grouped(received), Grouped(fetch->base)),
+				  psprintf("%s of %s people came", Grouped(came), Grouped(fetch->base)),
 				  "If this is right: SELECT * FROM stakesync_fetch(accept_fewer => true);");
 }
 

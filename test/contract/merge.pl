@@ -200,11 +200,11 @@ sub text
 	return $text eq '' ? undef : $text;
 }
 
-# A text without a digit stands for none
+# Some texts stand for none
 sub phone
 {
 	my ($text) = @_;
-	return defined $text && $text =~ /\d/ ? $PHONE{$text} // "no number: $text" : undef;
+	return defined $text && $text !~ m{^\s*(?:|-+|n/a|na|none|null|\.)\s*$}i ? $PHONE{$text} // "no number: $text" : undef;
 }
 
 sub day { return defined $_[0] ? substr $_[0], 0, 10 : undef }

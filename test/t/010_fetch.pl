@@ -286,7 +286,7 @@ subtest 'the optional fields' => sub {
 		$phones{$kind}{$code}++;
 	}
 	is_deeply({ map { $_ => join ' ', sort keys %{ $phones{$_} } } keys %phones },
-		{ null => 'none', international => 'number', national => 'no_country_code', junk => 'none', 'junk with digits' => 'invalid_phone no_country_code' },
+		{ null => 'none', international => 'number', national => 'no_country_code', junk => 'invalid_phone none', 'junk with digits' => 'invalid_phone no_country_code' },
 		'phones by kind') or diag explain \%phones;
 };
 
@@ -502,6 +502,13 @@ subtest 'fewer people' => sub {
 	$row = $test->fetch(q('many', accept_fewer => true));
 	is_deeply([ @$row{qw(state message)} ], [ 'failed', 'the HR system answered, but with nobody' ], 'nobody never is');
 	is($test->picture, $picture, 'nobody was touched');
+
+	# Another account's people do not make up for ours
+	$test->connect(connection => 'many');
+	$row = $test->fetch(q('many', mode => 'full'));
+	is_deeply([ @$row{qw(state message)} ], [ 'failed', '0 of 10 people came' ], 'strangers do not count');
+	is($test->picture, $picture, 'nobody was touched');
+	$test->connect(connection => 'many', settings => { base_url => $many->url });
 	$many->stop;
 	$test->set('stakesync.max_retries' => 1);
 	$row = $test->fetch(q('many'));
