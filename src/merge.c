@@ -44,7 +44,8 @@ CheckConfiguration(Company *company, Fetch *fetch)
 {
 	if (SqlRun(company, "SELECT connection_id FROM @company@.connection WHERE connection = $1 FOR UPDATE", "t",
 			   fetch->connection_name) != 1 || SqlInt(0, 1) != fetch->connection_id)
-		FetchFail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the connection was removed while it was fetched", NULL);
+		FetchFail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "the connection was removed while it was fetched",
+				  "Connect it again: SELECT * FROM stakesync_connect(...).");
 	if (strcmp(FetchFingerprint(company, fetch->connection_name), fetch->fingerprint) != 0)
 		FetchFail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "configuration changed, fetch again",
 				  "SELECT * FROM stakesync_fetch();");
