@@ -15,7 +15,7 @@ COMPANY_SQL = $(sort $(wildcard sql/company_*.sql))
 PROVIDERS = $(sort $(wildcard sql/providers/*.json))
 
 MODULE_big = stakesync
-HTTP_OBJS = src/http.o
+HTTP_OBJS = src/http.o src/address.o
 PHONE_OBJS = src/phone.o src/phone_module.o
 OBJS = $(sort $(filter-out $(HTTP_OBJS) $(PHONE_OBJS),$(patsubst %.c,%.o,$(wildcard src/*.c))))
 DATA_built = stakesync--$(EXTVERSION).sql
