@@ -81,8 +81,8 @@ static CompanyContext *entered = NULL;
 static MemoryContext outside = NULL;	/* current before the transaction */
 
 /* The lock of a connection: who holds it fetches */
-void
-FetchLockTag(LOCKTAG *tag, const Company *company, int64 connection_id)
+static void
+SetLockTag(LOCKTAG *tag, const Company *company, int64 connection_id)
 {
 	SET_LOCKTAG_OBJECT(*tag, MyDatabaseId, CompanyRelation(company, "connection"),
 					   (uint32) connection_id, 0);
@@ -95,7 +95,7 @@ FetchWorkerPid(const Company *company, int64 connection_id)
 	LockData   *locks = GetLockStatusData();
 	LOCKTAG		tag;
 
-	FetchLockTag(&tag, company, connection_id);
+	SetLockTag(&tag, company, connection_id);
 	for (int i = 0; i < locks->nelements; i++)
 		if (memcmp(&locks->locks[i].locktag, &tag, sizeof(LOCKTAG)) == 0 &&
 			(locks->locks[i].holdMask & LOCKBIT_ON(ExclusiveLock)) != 0)
@@ -521,7 +521,7 @@ StartFetch(Fetch *fetch)
 			   fetch->connection_name) != 1)
 		FetchFail(ERRCODE_UNDEFINED_OBJECT, "the connection is gone", NULL);
 	fetch->connection_id = SqlInt(0, 1);
-	FetchLockTag(&tag, company, fetch->connection_id);
+	SetLockTag(&tag, company, fetch->connection_id);
 	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
 		FetchFail(ERRCODE_OBJECT_IN_USE,
 				  psprintf("connection \"%s\" is being fetched already", fetch->connection_name),

@@ -58,9 +58,6 @@ typedef struct Fetch
 /* The worker's side */
 extern void FetchInWorker(CourierTask *task);
 
-/* The lock of a connection: who holds it fetches */
-extern void FetchLockTag(LOCKTAG *tag, const Company *company, int64 connection_id);
-
 /* Process id of who holds it, or 0 */
 extern int	FetchWorkerPid(const Company *company, int64 connection_id);
 

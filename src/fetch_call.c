@@ -19,8 +19,8 @@
 #include "sql.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/resowner.h"
 #include "utils/json.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 /* The task of a fetch as JSON; reads the catalog */

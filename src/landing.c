@@ -117,14 +117,6 @@ LandingOpen(List *rules)
 	return landing;
 }
 
-/* Close a landing; its file goes */
-void
-LandingClose(Landing *landing)
-{
-	tuplestore_end(landing->store);
-	MemoryContextDelete(landing->context);
-}
-
 /* Records landed */
 int64
 LandingCount(const Landing *landing)

@@ -20,7 +20,6 @@ typedef struct LandingKeys
 } LandingKeys;
 
 extern Landing *LandingOpen(List *rules);
-extern void LandingClose(Landing *landing);
 
 /* Land a record that is as before */
 extern void LandingPutSame(Landing *landing, const char *remote_id);
