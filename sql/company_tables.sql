@@ -36,7 +36,9 @@ CREATE TABLE @company@._credential (
 	method text NOT NULL,
 	sealed bytea NOT NULL,
 	hosts text NOT NULL,
-	sealed_at timestamptz NOT NULL DEFAULT now()
+	sealed_at timestamptz NOT NULL DEFAULT now(),
+	token bytea,
+	token_expires timestamptz
 );
 
 CREATE TABLE @company@.provider (

@@ -13,6 +13,11 @@ CREATE FUNCTION @extschema@.stakesync_connect(provider text, credentials jsonb D
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION @extschema@.stakesync_connect(text, jsonb, text, jsonb, text, boolean, name) IS 'Connects an HR system: checks the credentials with a real call and stores them encrypted. With the provider alone: says what is needed';
 
+CREATE FUNCTION @extschema@.stakesync_complete_link(token text, connection text DEFAULT NULL, company name DEFAULT NULL)
+	RETURNS @extschema@.stakesync_connect_row
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.stakesync_complete_link(text, text, name) IS 'Finishes a login at a provider''s website: takes Merge''s public token, or an authorization code';
+
 CREATE FUNCTION @extschema@.stakesync_disconnect(connection text DEFAULT NULL, erase boolean DEFAULT false, company name DEFAULT NULL)
 	RETURNS @extschema@.stakesync_connect_row
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;

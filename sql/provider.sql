@@ -21,11 +21,28 @@ GRANT SELECT ON @extschema@.stakesync_provider TO PUBLIC;
 
 CREATE FUNCTION @extschema@.stakesync_ship_provider(definition jsonb) RETURNS void
 	BEGIN ATOMIC
-	INSERT INTO @extschema@.stakesync_provider
-	SELECT definition ->> 'provider', definition ->> 'name', coalesce(definition ->> 'via', 'direct'),
+	-- one that is reached directly comes before one of the catalogue
+	INSERT INTO @extschema@.stakesync_provider AS p
+	SELECT definition ->> 'provider', definition ->> 'name', 'direct',
 		(SELECT pg_catalog.jsonb_object_agg(m.key, m.value -> 'credentials') FROM pg_catalog.jsonb_each(definition -> 'methods') m),
 		definition -> 'recommended_identifiers', definition ->> 'terms', definition ->> 'guide', definition ->> 'docs_url',
-		definition, definition ->> 'verified_against';
+		definition - 'integrations', definition ->> 'verified_against'
+	ON CONFLICT (provider) DO UPDATE SET name = excluded.name, via = excluded.via, credentials = excluded.credentials,
+		recommended_identifiers = excluded.recommended_identifiers, terms = excluded.terms, guide = excluded.guide,
+		docs_url = excluded.docs_url, definition = excluded.definition, verified_against = excluded.verified_against;
+
+	-- the systems that are reached through it
+	INSERT INTO @extschema@.stakesync_provider
+	SELECT i.key, i.value, 'merge', pg_catalog.jsonb_build_object('link', definition -> 'methods' -> 'link' -> 'credentials'),
+		definition -> 'recommended_identifiers', definition ->> 'terms',
+		pg_catalog.format('%s is reached through %s, with an account there. %s', i.value, definition ->> 'name', definition ->> 'guide'),
+		definition ->> 'docs_url', pg_catalog.jsonb_build_object('integration', i.key), 'the catalogue of Merge'
+	FROM pg_catalog.jsonb_each_text(definition -> 'integrations') i
+	ON CONFLICT (provider) DO NOTHING;
 	END;
 COMMENT ON FUNCTION @extschema@.stakesync_ship_provider(jsonb) IS 'Private: stores a provider that ships';
 REVOKE ALL ON FUNCTION @extschema@.stakesync_ship_provider(jsonb) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.stakesync_add_provider(definition jsonb, company name DEFAULT NULL) RETURNS text
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION @extschema@.stakesync_add_provider(jsonb, name) IS 'Checks a definition of an HR system and stores it as one of the company''s own, or replaces it; returns its name';

@@ -34,9 +34,9 @@ ReadHttpDate(const char *text)
 		hour * SECS_PER_HOUR + minute * SECS_PER_MINUTE + second;
 }
 
-/* Milliseconds that a Retry-After asks for: seconds, a date or an epoch */
-static int64
-ReadRetryAfter(const char *text)
+/* Milliseconds that a header asks for: seconds, a date or an epoch */
+int64
+AnswerReadWait(const char *text)
 {
 	int64		seconds;
 	int64		now = (int64) time(NULL);
@@ -115,7 +115,7 @@ AnswerIsGood(HttpOutcome outcome, int status, const char *message,
 {
 	char	   *words = pstrdup(message && message[0] ? message : "the request failed");
 
-	fault->wait = ReadRetryAfter(retry_after);
+	fault->wait = AnswerReadWait(retry_after);
 	switch (outcome)
 	{
 		case HTTP_ANSWERED:

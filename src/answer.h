@@ -22,6 +22,9 @@ typedef struct AnswerFault
 extern bool AnswerIsGood(HttpOutcome outcome, int status, const char *message,
 						 const char *retry_after, AnswerFault *fault);
 
+/* Milliseconds that a header asks for: seconds, a date or an epoch; -1 for none */
+extern int64 AnswerReadWait(const char *text);
+
 /* The fault of an answer whose body is not what it ought to be */
 extern void AnswerIsNoJson(const char *content_type, const char *what, AnswerFault *fault);
 

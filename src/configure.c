@@ -101,9 +101,9 @@ SetImport(Company *company, const char *connection, ArrayType *import)
 		   "t", connection);
 	SqlRun(company, psprintf("INSERT INTO @company@.mapping (connection, field, path, transform, origin) "
 							 "SELECT $1, m ->> 'field', m ->> 'path', m ->> 'transform', 'provider' "
-							 "FROM @company@.connection c "
+							 "FROM @company@.connection c LEFT JOIN @company@._credential s USING (connection) "
 							 "JOIN (SELECT provider, definition FROM @extension@.stakesync_provider UNION ALL SELECT provider, definition FROM @company@.provider) p USING (provider) "
-							 "CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(p.definition -> 'mapping') m "
+							 "CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(coalesce(p.definition #> ARRAY['methods', s.method, 'mapping'], p.definition -> 'mapping')) m "
 							 "WHERE c.connection = $1 AND m ->> 'field' = ANY (%s) ON CONFLICT DO NOTHING", fields.data),
 		   "t", connection);
 	/* what is no longer imported is not kept */

@@ -8,6 +8,7 @@
 
 #include "company.h"
 #include "provider.h"
+#include "session.h"
 #include "utils/jsonb.h"
 
 /* What is needed to talk to a connection's HR system */
@@ -16,10 +17,11 @@ typedef struct Connection
 	char	   *name;
 	int64		id;
 	char	   *state;
-	Provider   *provider;
-	Jsonb	   *settings;
-	char	   *base_url;
-	List	   *headers;		/* secrets filled in (char *) */
+	Provider   *provider;		/* with what the method has of its own */
+	const char *method;
+	Jsonb	   *login;			/* the method */
+	Jsonb	   *settings;		/* with the definition's defaults */
+	Session    *session;
 } Connection;
 
 /*
@@ -30,5 +32,12 @@ extern char *ConnectionResolve(Company *company, const char *name);
 
 /* Read a connection and open its credentials; raises where it has none */
 extern Connection *ConnectionOpen(Company *company, const char *name);
+
+/* A session at a provider, of whose definition the method was taken; company may be NULL */
+extern Session *ConnectionSession(Company *company, const char *name, const Provider *provider, Jsonb *method,
+								  Jsonb *settings, Jsonb *credentials);
+
+/* Store what a session knows: credentials, and the token where there is one */
+extern void ConnectionKeep(Company *company, const char *name, const char *method, Session *session);
 
 #endif							/* STAKESYNC_CONNECTION_H */

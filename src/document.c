@@ -3,6 +3,7 @@
 #include "document.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
 
@@ -164,35 +165,21 @@ DocumentAppendInt(StringInfo buf, const char *key, int64 value)
 	appendStringInfo(buf, INT64_FORMAT, value);
 }
 
-/* Fill {name} in a template from documents; raises on an unknown name */
-char *
-DocumentFill(const char *template, Jsonb *first, Jsonb *second)
+/* An object with the members of another laid over it; either may be NULL */
+Jsonb *
+DocumentLay(Jsonb *object, Jsonb *more)
 {
-	StringInfoData buf;
+	if (object == NULL || more == NULL)
+		return object ? object : more;
+	return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(object), JsonbPGetDatum(more)));
+}
 
-	initStringInfo(&buf);
-	for (const char *at = template; *at; at++)
-	{
-		const char *end = *at == '{' ? strchr(at, '}') : NULL;
-		char	   *name;
-		char	   *value;
-
-		if (end == NULL)
-		{
-			appendStringInfoChar(&buf, *at);
-			continue;
-		}
-		name = pnstrdup(at + 1, end - at - 1);
-		value = DocumentText(first, name);
-		if (value == NULL)
-			value = DocumentText(second, name);
-		if (value == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the provider's definition asks for \"%s\", which is not given", name),
-					 errhint("Give it in credentials or settings of stakesync_connect().")));
-		appendStringInfoString(&buf, value);
-		at = end;
-	}
-	return buf.data;
+/* Append a member that is a document; nothing for NULL */
+void
+DocumentAppendMember(StringInfo buf, const char *key, Jsonb *document)
+{
+	if (document == NULL)
+		return;
+	AppendKey(buf, key);
+	(void) JsonbToCString(buf, &document->root, VARSIZE(document));
 }

@@ -29,7 +29,9 @@ extern List *DocumentTexts(Jsonb *document);
 extern void DocumentAppend(StringInfo buf, const char *key, const char *value);
 extern void DocumentAppendInt(StringInfo buf, const char *key, int64 value);
 
-/* Fill {name} in a template from documents; raises on an unknown name */
-extern char *DocumentFill(const char *template, Jsonb *first, Jsonb *second);
+extern void DocumentAppendMember(StringInfo buf, const char *key, Jsonb *document);
+
+/* An object with the members of another laid over it; either may be NULL */
+extern Jsonb *DocumentLay(Jsonb *object, Jsonb *more);
 
 #endif							/* STAKESYNC_DOCUMENT_H */

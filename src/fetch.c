@@ -20,7 +20,9 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "commands/extension.h"
+#include "discover.h"
 #include "document.h"
+#include "exchange.h"
 #include "executor/spi.h"
 #include "fetch.h"
 #include "field.h"
@@ -57,6 +59,10 @@
 /* How long a lock is waited for */
 #define FETCH_LOCK_TIMEOUT "30s"
 
+/* Seconds between questions whether an HR system is ready, and in all */
+#define READY_EVERY 10
+#define READY_MOST 1800
+
 /* Hours after which auto means full */
 #define FULL_EVERY 24
 
@@ -76,6 +82,7 @@ static int	batch_count = 0;
 static size_t batch_bytes = 0;
 static MemoryContext batch_context = NULL;
 static MemoryContext record_context = NULL;
+static MemoryContext id_context = NULL;
 static TimestampTz progress_at = 0;
 static CompanyContext *entered = NULL;
 static MemoryContext outside = NULL;	/* current before the transaction */
@@ -200,13 +207,12 @@ SplitChoices(const char *choices)
 }
 
 /* Read the mapping as rules */
-static List *
-ReadRules(Company *company, const char *connection)
+static void
+ReadRules(Company *company, Fetch *fetch)
 {
-	List	   *rules = NIL;
 	Oid			relid = CompanyRelation(company, "employee");
-	uint64		rows = SqlRun(company, "SELECT field, path, transform FROM @company@.mapping "
-							  "WHERE connection = $1 ORDER BY field", "t", connection);
+	uint64		rows = SqlRun(company, "SELECT field, path, transform, origin FROM @company@.mapping "
+							  "WHERE connection = $1 ORDER BY field", "t", fetch->connection_name);
 
 	for (uint64 i = 0; i < rows; i++)
 	{
@@ -223,16 +229,26 @@ ReadRules(Company *company, const char *connection)
 			continue;
 		rule->type = field ? field->type : TypeOfColumn(get_atttype(relid, attnum));
 		rule->choices = field ? SplitChoices(field->choices) : NIL;
-		rules = lappend(rules, rule);
+		fetch->rules = lappend(fetch->rules, rule);
+		if (strcmp(SqlText(i, 4), "user") == 0)
+			fetch->own_rules = lappend(fetch->own_rules, rule);
 	}
-	return rules;
+}
+
+/* What the definition says of the stream that brings the people */
+static Jsonb *
+PeopleOf(const Fetch *fetch)
+{
+	return linitial(DocumentElements(DocumentMember(fetch->connection->provider->definition, "streams")));
 }
 
 /* Decide between a full and an incremental fetch */
 static void
 DecideMode(Company *company, Fetch *fetch)
 {
-	bool		can = DocumentMember(linitial(DocumentElements(DocumentMember(fetch->connection->provider->definition, "streams"))), "incremental") != NULL;
+	Jsonb	   *incremental = DocumentMember(PeopleOf(fetch), "incremental");
+	bool		can = incremental != NULL;
+	char	   *format = DocumentText(incremental, "format");
 	bool		due;
 
 	SqlRun(company,
@@ -240,10 +256,13 @@ DecideMode(Company *company, Fetch *fetch)
 		   "OR c.last_complete_fetch < pg_catalog.now() - pg_catalog.make_interval(hours => $3::integer) "
 		   "OR EXISTS (SELECT FROM @company@.employee e WHERE e.connection = c.connection AND e.missing_since IS NULL "
 		   "AND e.changes_on <= (SELECT (pg_catalog.now() AT TIME ZONE timezone)::date FROM @company@._company)), "
-		   "pg_catalog.to_char((c.fetched_since - pg_catalog.make_interval(secs => $4)) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') "
+		   "pg_catalog.to_char((c.fetched_since - pg_catalog.make_interval(secs => $4)) AT TIME ZONE 'UTC', $5) "
 		   "FROM @company@.connection c WHERE c.connection = $1",
-		   "ttii", fetch->connection_name, fetch->fingerprint,
-		   DocumentInt(fetch->connection->settings, "full_every", FULL_EVERY), (int64) OVERLAP_SECONDS);
+		   "ttiit", fetch->connection_name, fetch->fingerprint,
+		   DocumentInt(fetch->connection->settings, "full_every", FULL_EVERY),
+		   DocumentInt(incremental, "overlap", OVERLAP_SECONDS),
+		   format && strcmp(format, "date") == 0 ? "YYYY-MM-DD" :
+		   format && strcmp(format, "local") == 0 ? "YYYY-MM-DD\"T\"HH24:MI:SS" : "YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"");
 	due = SqlBool(0, 1);
 	if (strcmp(fetch->mode, "incremental") == 0 && (due || !can))
 		FetchFail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -256,37 +275,78 @@ DecideMode(Company *company, Fetch *fetch)
 		fetch->since = SqlText(0, 2);
 }
 
+/* True if a child stream is wanted: a mapped path begins where its rows go */
+static bool
+IsWanted(Jsonb *stream, List *roots)
+{
+	char	   *as = DocumentText(DocumentMember(stream, "join"), "as");
+	ListCell   *lc;
+
+	if (DocumentBool(stream, "always", false))
+		return true;
+	foreach(lc, roots)
+		if (strcmp(lfirst(lc), as) == 0)
+			return true;
+	return false;
+}
+
+/* Read which streams are to be read */
+static void
+ReadStreams(Fetch *fetch)
+{
+	List	   *streams = DocumentElements(DocumentMember(fetch->connection->provider->definition, "streams"));
+	List	   *roots = MappingRoots(fetch->rules);
+	ListCell   *lc;
+
+	fetch->people = SourceStreamRead(linitial(streams), 0, fetch->since);
+	for_each_from(lc, streams, 1)
+		if (IsWanted(lfirst(lc), roots))
+			fetch->children = lappend(fetch->children, SourceStreamRead(lfirst(lc), foreach_current_index(lc), NULL));
+}
+
+/* Compile the mapping for the records to come */
+static void
+CompileMapping(Company *company, Fetch *fetch)
+{
+	Jsonb	   *definition = fetch->connection->provider->definition;
+	MappingOptions options = {0};
+	char	   *id = DocumentText(PeopleOf(fetch), "id");
+
+	SqlRun(company, "SELECT (pg_catalog.now() AT TIME ZONE timezone)::date FROM @company@._company", NULL);
+	options.id_path = id[0] == '@' ? "$.id" : id;
+	options.deleted_path = DocumentText(PeopleOf(fetch), "deleted");
+	options.null_tokens = DocumentTexts(DocumentMember(definition, "null_tokens"));
+	options.today = DatumGetDateADT(SqlDatum(0, 1, &(bool) {false}));
+	options.phone_region = DocumentBool(fetch->connection->settings, "phone_region", false);
+	options.refused = ScrubRefuses;
+	options.ignore_case = DocumentBool(definition, "ignore_case", false);
+	fetch->mapping = MappingCompile(fetch->rules, &options);
+}
+
 /* Read all that the fetch needs to know, copied to live as long as it */
 static void
 ReadConfiguration(Company *company, Fetch *fetch, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
-	MappingOptions options = {0};
-	Jsonb	   *definition;
-	Jsonb	   *stream;
 
 	fetch->connection = ConnectionOpen(company, fetch->connection_name);
-	definition = fetch->connection->provider->definition;
-	stream = linitial(DocumentElements(DocumentMember(definition, "streams")));
 	fetch->fingerprint = FetchFingerprint(company, fetch->connection_name);
 	fetch->seed = hash_bytes_extended((unsigned char *) fetch->fingerprint, strlen(fetch->fingerprint), 0);
 	SqlRun(company, "SELECT identifier, coalesce(email, 'work_email'), "
-		   "EXISTS (SELECT FROM @company@.employee e WHERE e.connection = c.connection) "
+		   "EXISTS (SELECT FROM @company@.employee e WHERE e.connection = c.connection), "
+		   "(SELECT coalesce(pg_catalog.sum(f.requests), 0)::bigint FROM @company@._fetch f WHERE f.connection = c.connection "
+		   "AND f.finished_at > pg_catalog.clock_timestamp() - interval '1 minute'), last_complete_fetch IS NULL "
 		   "FROM @company@.connection c WHERE connection = $1", "t", fetch->connection_name);
 	fetch->identifier = SqlText(0, 1);
 	fetch->email = SqlText(0, 2);
 	fetch->lookup = SqlBool(0, 3);
+	fetch->lately = SqlInt(0, 4);
+	fetch->first = SqlBool(0, 5);
 	DecideMode(company, fetch);
 
-	fetch->rules = ReadRules(company, fetch->connection_name);
-	SqlRun(company, "SELECT (pg_catalog.now() AT TIME ZONE timezone)::date FROM @company@._company", NULL);
-	options.id_path = DocumentText(stream, "id");
-	options.deleted_path = DocumentText(stream, "deleted");
-	options.null_tokens = DocumentTexts(DocumentMember(definition, "null_tokens"));
-	options.today = DatumGetDateADT(SqlDatum(0, 1, &(bool) {false}));
-	options.phone_region = DocumentBool(fetch->connection->settings, "phone_region", false);
-	options.refused = ScrubRefuses;
-	fetch->mapping = MappingCompile(fetch->rules, &options);
+	ReadRules(company, fetch);
+	ReadStreams(fetch);
+	CompileMapping(company, fetch);
 	fetch->landing = LandingOpen(fetch->rules);
 	MemoryContextSwitchTo(old);
 }
@@ -419,18 +479,27 @@ FailWithoutId(Fetch *fetch, const char *bytes, size_t length)
 			  "Check that settings.base_url is the address of this provider's API.");
 }
 
-/* Take one record from the splitter */
-static void
-TakeRecord(const char *bytes, size_t length, const char *key, void *arg)
+/* The id of a person's record */
+static char *
+ReadId(Fetch *fetch, const char *bytes, size_t length, const char *key)
 {
-	Fetch	   *fetch = arg;
+	char	   *id = DocumentText(fetch->people->spec, "id")[0] == '@' ? key ? pstrdup(key) : NULL :
+		MappingReadId(fetch->mapping, bytes, length);
+
+	if (id == NULL)
+		FailWithoutId(fetch, bytes, length);
+	return id;
+}
+
+/* Take one person's whole record */
+static void
+TakePerson(Fetch *fetch, const char *id, const char *bytes, size_t length)
+{
 	MemoryContext old = MemoryContextSwitchTo(batch_context);
 	WaitingRecord *waiting = &batch[batch_count];
 	uint64		halves[2];
 
-	waiting->id = key ? pstrdup(key) : MappingReadId(fetch->mapping, bytes, length);
-	if (waiting->id == NULL)
-		FailWithoutId(fetch, bytes, length);
+	waiting->id = pstrdup(id);
 	waiting->bytes = palloc(length + 1);
 	memcpy(waiting->bytes, bytes, length);
 	waiting->bytes[length] = '\0';
@@ -441,10 +510,37 @@ TakeRecord(const char *bytes, size_t length, const char *key, void *arg)
 	memcpy(&waiting->hash, halves, sizeof(pg_uuid_t));
 	MemoryContextSwitchTo(old);
 
-	fetch->count.records++;
 	batch_bytes += length;
 	if (++batch_count == BATCH_RECORDS || batch_bytes > BATCH_BYTES)
 		FlushBatch(fetch);
+}
+
+/* Take one record from a stream */
+static void
+TakeRecord(const PageRun *run, const char *bytes, size_t length, const char *key, void *arg)
+{
+	Fetch	   *fetch = arg;
+	MemoryContext old = MemoryContextSwitchTo(id_context);
+
+	if (run->stream != fetch->people)
+		JoinRow(fetch->join, run->stream, run->id, bytes, length);
+	else
+	{
+		char	   *id = ReadId(fetch, bytes, length, key);
+
+		if (run->batch > 0)
+			JoinPart(fetch->join, run->batch, id, bytes, length);
+		else
+		{
+			fetch->count.records++;
+			if (fetch->join != NULL)
+				JoinPerson(fetch->join, id, bytes, length);
+			else
+				TakePerson(fetch, id, bytes, length);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(id_context);
 }
 
 /* Write how far the fetch is, in a transaction of its own */
@@ -539,21 +635,202 @@ StartFetch(Fetch *fetch)
 	CourierSend(fetch->task, COURIER_STARTED, psprintf(INT64_FORMAT, fetch->fetch_id));
 }
 
-/* Read all pages into the landing */
+/* True while the HR system itself is still gathering what we are to read */
+static bool
+IsBusy(Jsonb *ready, Source *source)
+{
+	Exchange	exchange;
+	AnswerFault fault = {0};
+	const char *error;
+	bool		busy;
+
+	if (!SourceAsk(source, ready, &exchange, &fault))
+		return false;
+
+	/* a jsonpath may need a transaction */
+	outside = CurrentMemoryContext;
+	StartTransactionCommand();
+	busy = ExchangeFind(exchange.body.data, exchange.body.len, DocumentText(ready, "busy"), &error) != NULL;
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(outside);
+	return busy;
+}
+
+/* Before the first picture: wait until the HR system is ready, where its definition says how to ask */
+static void
+AwaitReady(Fetch *fetch, Source *source)
+{
+	Jsonb	   *ready = DocumentMember(fetch->connection->provider->definition, "ready");
+	int			every = (int) Max(DocumentInt(ready, "every", READY_EVERY), 1);
+	TimestampTz until = GetCurrentTimestamp() + DocumentInt(ready, "most", READY_MOST) * USECS_PER_SEC;
+
+	if (ready == NULL || !fetch->first)
+		return;
+	fetch->phase = "waiting for the HR system";
+	while (IsBusy(ready, source))
+	{
+		if (GetCurrentTimestamp() > until)
+			FetchFail(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+					  psprintf("%s is still gathering the people itself", fetch->connection->provider->name),
+					  "Fetch again later.");
+		SourcePause(source, every);
+	}
+	fetch->phase = "reading";
+}
+
+/* Store a token, and credentials that the login gave: the old ones may be worth nothing */
+static void
+StoreRenewed(Fetch *fetch)
+{
+	Company    *company;
+
+	if (!fetch->connection->session->renewed)
+		return;
+	company = Begin(fetch);
+	ConnectionKeep(company, fetch->connection_name, fetch->connection->method, fetch->connection->session);
+	Commit();
+}
+
+/* A token is there; before anything else can fail */
+static void
+TakeRenewed(void *arg)
+{
+	StoreRenewed(arg);
+}
+
+/* Open the join of people with what comes apart from them */
+static void
+OpenJoin(Fetch *fetch)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	(void) Begin(fetch);
+	MemoryContextSwitchTo(context);
+	fetch->join = JoinOpen(fetch->children, list_length(fetch->people->batches),
+						   DocumentBool(fetch->connection->provider->definition, "ignore_case", false));
+	Commit();
+}
+
+/* Join people and rows, and take the whole records */
+static void
+TakeJoined(Fetch *fetch)
+{
+	StringInfoData id;
+	StringInfoData record;
+
+	ShowActivity(fetch, "joining");
+	(void) Begin(fetch);
+	SqlExpectMany(fetch->count.records);
+	JoinMatch(fetch->join);
+	Commit();
+
+	initStringInfo(&id);
+	initStringInfo(&record);
+	while (JoinNext(fetch->join, &id, &record))
+	{
+		TakePerson(fetch, id.data, record.data, record.len);
+		CHECK_FOR_INTERRUPTS();
+	}
+	pfree(id.data);
+	pfree(record.data);
+	JoinClear(fetch->join);
+}
+
+/* True if what came is what was announced */
+static bool
+Agrees(Fetch *fetch)
+{
+	int64		distinct;
+	ListCell   *lc;
+
+	foreach(lc, fetch->children)
+		if (((SourceStream *) lfirst(lc))->disagrees)
+			return false;
+	if (fetch->count.expected < 0)
+		return true;
+	(void) Begin(fetch);
+	distinct = LandingExpose(fetch->landing);
+	LandingHide(fetch->landing);
+	Commit();
+	return distinct == fetch->count.expected;
+}
+
+/* Read all pages of all streams into the landing, once */
+static void
+ReadStreamsOnce(Fetch *fetch, Source *source)
+{
+	List	   *together = list_make1(fetch->people);
+	ListCell   *lc;
+
+	foreach(lc, fetch->children)
+		if (!DocumentBool(((SourceStream *) lfirst(lc))->spec, "each", false))
+			together = lappend(together, lfirst(lc));
+	SourceRead(source, together);
+	foreach(lc, fetch->children)
+	{
+		SourceStream *stream = lfirst(lc);
+
+		if (!DocumentBool(stream->spec, "each", false))
+			continue;
+		JoinRewind(fetch->join);
+		SourceReadEach(source, stream, JoinNextId, fetch->join);
+	}
+	if (fetch->join != NULL)
+		TakeJoined(fetch);
+	FlushBatch(fetch);
+}
+
+/* Forget what came, to read it again */
+static void
+ForgetRead(Fetch *fetch)
+{
+	ListCell   *lc;
+
+	LandingClear(fetch->landing);
+	foreach(lc, fetch->children)
+		((SourceStream *) lfirst(lc))->disagrees = false;
+	fetch->count.records = 0;
+	fetch->count.pages = 0;
+	fetch->count.expected = -1;
+}
+
+/* Read all that there is; once more where the data moved while it was read */
 static void
 ReadSource(Fetch *fetch)
 {
-	SourceOptions source = {0};
+	Jsonb	   *definition = fetch->connection->provider->definition;
+	SourceOptions options = {0};
+	Source	   *source;
 
-	source.connection = fetch->connection;
-	source.stream = linitial(DocumentElements(DocumentMember(fetch->connection->provider->definition, "streams")));
-	source.since = fetch->since;
-	source.record = TakeRecord;
-	source.idle = ShowProgress;
-	source.arg = fetch;
-	source.count = &fetch->count;
-	SourceRead(&source);
-	FlushBatch(fetch);
+	options.session = fetch->connection->session;
+	options.limits = DocumentMember(definition, "limits");
+	options.lately = fetch->lately;
+	options.since = fetch->since;
+	options.record = TakeRecord;
+	options.idle = ShowProgress;
+	options.renewed = TakeRenewed;
+	options.arg = fetch;
+	options.count = &fetch->count;
+	source = SourceOpen(&options);
+	PG_TRY();
+	{
+		AwaitReady(fetch, source);
+		fetch->people->batches = DiscoverBatches(definition, fetch->people, MappingRoots(fetch->own_rules), source);
+		if (fetch->children != NIL || list_length(fetch->people->batches) > 1)
+			OpenJoin(fetch);
+		ReadStreamsOnce(fetch, source);
+		if (!Agrees(fetch))
+		{
+			CourierSend(fetch->task, COURIER_NOTICE, "the data moved while it was read: reading it again");
+			ForgetRead(fetch);
+			ReadStreamsOnce(fetch, source);
+		}
+	}
+	PG_FINALLY();
+	{
+		SourceClose(source);
+	}
+	PG_END_TRY();
 }
 
 /* Write the row's end in a transaction of its own */
@@ -754,6 +1031,7 @@ FetchInWorker(CourierTask *task)
 	ReadTask(fetch, task);
 	batch_context = AllocSetContextCreate(context, "stakesync batch", ALLOCSET_DEFAULT_SIZES);
 	record_context = AllocSetContextCreate(context, "stakesync record", ALLOCSET_DEFAULT_SIZES);
+	id_context = AllocSetContextCreate(context, "stakesync id", ALLOCSET_DEFAULT_SIZES);
 	/* before the connection is made, so that it runs after the last abort */
 	before_shmem_exit(ReleaseLocks, (Datum) 0);
 	BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);

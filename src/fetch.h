@@ -7,7 +7,9 @@
 #include "postgres.h"
 
 #include "company.h"
+#include "connection.h"
 #include "courier.h"
+#include "join.h"
 #include "landing.h"
 #include "source.h"
 #include "storage/lock.h"
@@ -32,15 +34,21 @@ typedef struct Fetch
 	char	   *fingerprint;	/* of the configuration */
 	uint64		seed;			/* of the hashes, from it */
 	List	   *rules;			/* of MappingRule * */
+	List	   *own_rules;		/* those that a user made */
 	char	   *identifier;		/* source field, or NULL */
 	char	   *email;
 	char	   *since;
 	bool		lookup;			/* there are employees to compare with */
+	int64		lately;			/* requests of the last minute */
+	bool		first;			/* there is no complete picture yet */
 	TimestampTz started;
 
 	/* Under way */
 	Mapping    *mapping;
 	Landing    *landing;
+	SourceStream *people;
+	List	   *children;		/* SourceStream * that the mapping wants */
+	RecordJoin *join;			/* NULL where people come whole */
 	SourceCount count;
 	const char *phase;
 	bool		reading;		/* bytes of the source may be about */

@@ -1,11 +1,7 @@
 #include "postgres.h"
 
+#include "closest.h"
 #include "field.h"
-#include "mb/pg_wchar.h"
-#include "utils/varlena.h"
-
-/* Mistyped letters that a suggestion forgives */
-#define CLOSE_ENOUGH 2
 
 static const char employment_statuses[] = "ACTIVE,PENDING,LEAVE,INACTIVE";
 static const char employment_types[] = "FULL_TIME,PART_TIME,INTERN,CONTRACTOR,FREELANCE";
@@ -95,74 +91,13 @@ FieldNameReserved(const char *name)
 	return false;
 }
 
-/* Find the field whose name takes the fewest changes */
-static const char *
-FindByDistance(const char *name)
-{
-	int			length = strlen(name);
-	int			allowed = Min(CLOSE_ENOUGH, (length + 1) / 3);
-	const char *closest = NULL;
-
-	for (int i = 0; i < lengthof(fields) && allowed >= 0; i++)
-	{
-		int			distance = varstr_levenshtein_less_equal(name, length, fields[i].name,
-															 strlen(fields[i].name),
-															 1, 1, 1, allowed, true);
-
-		if (distance <= allowed)
-		{
-			closest = fields[i].name;
-			allowed = distance - 1;
-		}
-	}
-	return closest;
-}
-
-/* True if a name has another one as some of its words */
-static bool
-HasWords(const char *name, const char *words)
-{
-	size_t		length = strlen(words);
-
-	for (const char *p = strstr(name, words); p != NULL; p = strstr(p + 1, words))
-	{
-		if ((p == name || p[-1] == '_') && (p[length] == '\0' || p[length] == '_'))
-			return true;
-	}
-	return false;
-}
-
-/* Find a field that has the name as some of its words, or the other way round */
-static const char *
-FindByWords(const char *name)
-{
-	if (*name == '\0')
-		return NULL;
-	for (int i = 0; i < lengthof(fields); i++)
-	{
-		if (HasWords(fields[i].name, name))
-			return fields[i].name;
-	}
-	for (int i = 0; i < lengthof(fields); i++)
-	{
-		if (HasWords(name, fields[i].name))
-			return fields[i].name;
-	}
-	return NULL;
-}
-
 /* The name closest to a mistyped one */
 const char *
 FieldClosest(const char *name)
 {
-	char		plain[NAMEDATALEN];
-	const char *closest;
+	List	   *names = NIL;
 
-	/* Compare as column names are written */
-	strlcpy(plain, name, pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1) + 1);
-	for (char *p = plain; *p != '\0'; p++)
-		*p = *p == ' ' || *p == '-' ? '_' : pg_ascii_tolower(*p);
-
-	closest = FindByDistance(plain);
-	return closest ? closest : FindByWords(plain);
+	for (int i = 0; i < lengthof(fields); i++)
+		names = lappend(names, (char *) fields[i].name);
+	return ClosestWord(name, names);
 }

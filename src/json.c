@@ -20,6 +20,7 @@
 #include "json.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_bitutils.h"
+#include "utils/json.h"
 
 static const char not_json[] = "not JSON";
 
@@ -46,19 +47,44 @@ static bool ReadValue(JsonTree *tree, const JsonShape *shape, int slot);
 
 /* Create a shape that keeps nothing below */
 JsonShape *
-JsonShapeCreate(void)
+JsonShapeCreate(bool ignore_case)
 {
-	return palloc0(sizeof(JsonShape));
+	JsonShape  *shape = palloc0(sizeof(JsonShape));
+
+	shape->case_bits = ignore_case ? 0x20 : 0;
+	return shape;
 }
 
-/* Spread names over the hash table of a shape */
-static inline uint32
-HashName(const char *name, size_t length)
+/* The bit of names of a length */
+static inline uint64
+LengthBit(size_t length)
 {
+	return UINT64CONST(1) << (length & 63);
+}
+
+/* Spread names over the hash table of a shape; case bits make letters equal */
+static inline uint32
+HashName(const JsonShape *shape, const char *name, size_t length)
+{
+	uint8		bits = shape->case_bits;
+
 	if (length == 0)
 		return 0;
-	return (uint32) length * 7 + (unsigned char) name[0] * 31 +
-		(unsigned char) name[length - 1] * 17 + (unsigned char) name[length / 2];
+	return (uint32) length * 7 + ((unsigned char) name[0] | bits) * 31 +
+		((unsigned char) name[length - 1] | bits) * 17 +
+		((unsigned char) name[length / 2] | bits);
+}
+
+/* True if two names of one length are the same without ASCII case */
+static bool
+SameFolded(const char *a, const char *b, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+	{
+		if (pg_ascii_tolower((unsigned char) a[i]) != pg_ascii_tolower((unsigned char) b[i]))
+			return false;
+	}
+	return true;
 }
 
 /* Build the hash table anew, at most half full */
@@ -71,7 +97,8 @@ RehashShape(JsonShape *shape)
 	shape->mask = size - 1;
 	for (int i = 0; i < shape->count; i++)
 	{
-		uint32		place = HashName(shape->members[i].name, shape->members[i].length);
+		uint32		place = HashName(shape, shape->members[i].name,
+									 shape->members[i].length);
 
 		while (shape->table[place & shape->mask] != 0)
 			place++;
@@ -85,16 +112,17 @@ JsonShapeFind(const JsonShape *shape, const char *name, size_t length)
 {
 	uint32		place;
 
-	if (shape == NULL || shape->count == 0)
+	if (shape == NULL || (shape->lengths & LengthBit(length)) == 0)
 		return -1;
-	for (place = HashName(name, length);; place++)
+	for (place = HashName(shape, name, length);; place++)
 	{
 		int			found = shape->table[place & shape->mask] - 1;
 
 		if (found < 0)
 			return -1;
 		if (shape->members[found].length == length &&
-			memcmp(shape->members[found].name, name, length) == 0)
+			(memcmp(shape->members[found].name, name, length) == 0 ||
+			 (shape->case_bits != 0 && SameFolded(shape->members[found].name, name, length))))
 			return found;
 	}
 }
@@ -119,7 +147,8 @@ JsonShapeMemberAdd(JsonShape *shape, const char *name, size_t length)
 	member = &shape->members[shape->count++];
 	member->name = pnstrdup(name, length);
 	member->length = length;
-	member->shape = JsonShapeCreate();
+	member->shape = JsonShapeCreate(shape->case_bits != 0);
+	shape->lengths |= LengthBit(length);
 	RehashShape(shape);
 	return member->shape;
 }
@@ -129,7 +158,7 @@ JsonShape *
 JsonShapeElementAdd(JsonShape *shape)
 {
 	if (shape->element == NULL)
-		shape->element = JsonShapeCreate();
+		shape->element = JsonShapeCreate(shape->case_bits != 0);
 	return shape->element;
 }
 
@@ -149,6 +178,14 @@ void
 JsonTreeReset(JsonTree *tree)
 {
 	tree->count = 0;
+}
+
+/* Free a tree */
+void
+JsonTreeFree(JsonTree *tree)
+{
+	pfree(tree->nodes);
+	pfree(tree);
 }
 
 /* Note what is wrong at the reader's place; always false */
@@ -667,26 +704,9 @@ JsonUnescape(const char *text, size_t length, StringInfo out)
 	return true;
 }
 
-/* True if a member of that name, as written, is refused */
-static bool
-MemberRefused(const char *name, size_t length, bool escaped,
-			  bool (*refused) (const char *name, size_t length))
-{
-	StringInfoData plain;
-	bool		answer;
-
-	if (!escaped)
-		return refused(name, length);
-	initStringInfo(&plain);
-	/* What cannot be read is not let through */
-	answer = !JsonUnescape(name, length, &plain) || refused(plain.data, plain.len);
-	pfree(plain.data);
-	return answer;
-}
-
 /* Find the end of a valid value, which begins at p */
-static const char *
-ValueEnd(const char *p, const char *end)
+const char *
+JsonValueEnd(const char *p, const char *end)
 {
 	const char *fault;
 	bool		escaped;
@@ -705,13 +725,90 @@ ValueEnd(const char *p, const char *end)
 	return p;
 }
 
+/* True if a member of that name, as written, is refused */
+static bool
+MemberRefused(const char *name, size_t length, bool escaped,
+			  bool (*refused) (const char *name, size_t length))
+{
+	StringInfoData plain;
+	bool		answer;
+
+	if (refused == NULL)
+		return false;
+	if (!escaped)
+		return refused(name, length);
+	initStringInfo(&plain);
+	/* What cannot be read is not let through */
+	answer = !JsonUnescape(name, length, &plain) || refused(plain.data, plain.len);
+	pfree(plain.data);
+	return answer;
+}
+
+/* Append a member's name, as written, in lower case */
+static void
+AppendFolded(const char *name, size_t length, bool escaped, StringInfo out)
+{
+	StringInfoData plain;
+
+	/* What cannot be read is nobody's name */
+	initStringInfo(&plain);
+	if (!escaped || !JsonUnescape(name, length, &plain))
+	{
+		resetStringInfo(&plain);
+		appendBinaryStringInfo(&plain, name, length);
+		escaped = false;
+	}
+	for (int i = 0; i < plain.len; i++)
+		plain.data[i] = pg_ascii_tolower((unsigned char) plain.data[i]);
+
+	if (escaped)
+		escape_json(out, plain.data);
+	else
+		appendStringInfo(out, "\"%s\"", plain.data);
+	pfree(plain.data);
+}
+
+/* Skip white space before the end of a text */
+static const char *
+SkipBlanks(const char *p, const char *end)
+{
+	while (p < end && JsonByteIs(*p, JSON_BYTE_SPACE))
+		p++;
+	return p;
+}
+
+/*
+ * Copy a member's name and colon, given the quotes of the name and its value;
+ * returns the value, or what follows it if the member is refused.
+ */
+static const char *
+CopyName(const char *name, const char *finish, bool escaped, const char *value,
+		 const char *end, bool (*refused) (const char *name, size_t length), bool fold,
+		 StringInfo out)
+{
+	if (MemberRefused(name + 1, finish - name - 1, escaped, refused))
+	{
+		/* Take back the comma set for it */
+		if (out->len > 0 && out->data[out->len - 1] == ',')
+			out->data[--out->len] = '\0';
+		return JsonValueEnd(value, end);
+	}
+	if (fold)
+		AppendFolded(name + 1, finish - name - 1, escaped, out);
+	else
+		appendBinaryStringInfo(out, name, finish + 1 - name);
+	appendStringInfoChar(out, ':');
+	return value;
+}
+
 /*
  * Copy a valid value without refused members. A member's name is a string
  * with a colon behind it; a refused one goes with its value and one comma.
  */
 void
 JsonCopyPermitted(const char *text, size_t length,
-				  bool (*refused) (const char *name, size_t length), StringInfo out)
+				  bool (*refused) (const char *name, size_t length), bool fold,
+				  StringInfo out)
 {
 	const char *p = text;
 	const char *end = text + length;
@@ -734,32 +831,17 @@ JsonCopyPermitted(const char *text, size_t length,
 			appendStringInfoChar(out, ',');
 		if (*p != '"')
 		{
-			finish = JsonByteIs(*p, JSON_BYTE_BRACKET) ? p + 1 : ValueEnd(p, end);
+			finish = JsonByteIs(*p, JSON_BYTE_BRACKET) ? p + 1 : JsonValueEnd(p, end);
 			appendBinaryStringInfo(out, p, finish - p);
 			p = finish;
 			continue;
 		}
 
 		finish = JsonStringEnd(p + 1, end, &escaped, &fault);
-		next = finish + 1;
-		while (next < end && JsonByteIs(*next, JSON_BYTE_SPACE))
-			next++;
+		next = SkipBlanks(finish + 1, end);
 		if (next < end && *next == ':')
 		{
-			next++;
-			while (JsonByteIs(*next, JSON_BYTE_SPACE))
-				next++;
-			if (MemberRefused(p + 1, finish - p - 1, escaped, refused))
-			{
-				/* Take back the comma set for it */
-				if (out->len > 0 && out->data[out->len - 1] == ',')
-					out->data[--out->len] = '\0';
-				p = ValueEnd(next, end);
-				continue;
-			}
-			appendBinaryStringInfo(out, p, finish + 1 - p);
-			appendStringInfoChar(out, ':');
-			p = next;
+			p = CopyName(p, finish, escaped, SkipBlanks(next + 1, end), end, refused, fold, out);
 			continue;
 		}
 		appendBinaryStringInfo(out, p, finish + 1 - p);

@@ -64,6 +64,8 @@ struct JsonShape
 	int			count;
 	JsonShapeMember *members;
 	JsonShape  *element;		/* of each array element, or NULL */
+	uint8		case_bits;		/* 0x20 where ASCII case is ignored, else 0 */
+	uint64		lengths;		/* a bit for each length of a name, modulo 64 */
 
 	/* Hash table of positions in members plus one */
 	uint32		mask;
@@ -100,7 +102,8 @@ typedef struct JsonTree
 	size_t		error_offset;
 } JsonTree;
 
-extern JsonShape *JsonShapeCreate(void);
+/* A shape that keeps nothing below so far; its names may be without ASCII case */
+extern JsonShape *JsonShapeCreate(bool ignore_case);
 
 /* The member's shape, made if it is not there */
 extern JsonShape *JsonShapeMemberAdd(JsonShape *shape, const char *name, size_t length);
@@ -115,6 +118,8 @@ extern JsonTree *JsonTreeCreate(void);
 
 /* Forget all nodes */
 extern void JsonTreeReset(JsonTree *tree);
+
+extern void JsonTreeFree(JsonTree *tree);
 
 /*
  * Check text as JSON and keep what the shape names. Returns the node of the
@@ -136,10 +141,16 @@ extern bool JsonUnescape(const char *text, size_t length, StringInfo out);
 extern const char *JsonStringEnd(const char *p, const char *end, bool *escaped,
 								 const char **fault);
 
-/* Copy a valid value without the members that are refused by name */
+/* The end of a valid value that begins at p; blanks behind a scalar may belong to it */
+extern const char *JsonValueEnd(const char *p, const char *end);
+
+/*
+ * Copy a valid value without the members that are refused by name (NULL: none
+ * is). fold: names in lower case, as far as they are ASCII.
+ */
 extern void JsonCopyPermitted(const char *text, size_t length,
 							  bool (*refused) (const char *name, size_t length),
-							  StringInfo out);
+							  bool fold, StringInfo out);
 
 /* Skip to the next byte that is special inside a string */
 static inline const char *

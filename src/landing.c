@@ -1,31 +1,22 @@
 /*
  * Landing: what a fetch has read, before it becomes the picture.
  *
- * It is a tuple store of the worker, in memory up to work_mem and in a
- * temporary file beyond, that lives across transactions: a page is landed
- * without any transaction open, nobody else can see it, nothing of it goes
- * into the WAL, and PostgreSQL removes the file however the worker ends. The
- * merge reads it by name, as a trigger reads its transition tables.
+ * It is a store of the worker that lives across transactions: a page is landed
+ * without any transaction open. The merge reads it by name.
  */
 #include "postgres.h"
 
 #include "access/tupdesc.h"
 #include "catalog/pg_type.h"
-#include "executor/executor.h"
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "landing.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "sql.h"
+#include "store.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/json.h"
-#include "utils/memutils.h"
-#include "utils/queryenvironment.h"
-#include "utils/resowner.h"
-#include "utils/tuplestore.h"
 
 /* Columns before the values */
 enum
@@ -46,32 +37,13 @@ enum
 
 struct Landing
 {
-	MemoryContext context;
-	MemoryContext scratch;		/* reset per record */
 	List	   *rules;
 	int			columns;
-	TupleDesc	desc;
-	Tuplestorestate *store;
-	int64		count;
+	Store	   *store;
+	int64		seq;
 	Datum	   *values;
 	bool	   *nulls;
 };
-
-/* Open a store that outlives transactions */
-static Tuplestorestate *
-OpenStore(Landing *landing)
-{
-	MemoryContext old = MemoryContextSwitchTo(landing->context);
-	ResourceOwner owner = CurrentResourceOwner;
-	Tuplestorestate *store;
-
-	CurrentResourceOwner = NULL;
-	store = tuplestore_begin_heap(false, true, work_mem);
-	CurrentResourceOwner = owner;
-	tuplestore_set_eflags(store, EXEC_FLAG_REWIND);
-	MemoryContextSwitchTo(old);
-	return store;
-}
 
 /* Describe the landing's columns */
 static TupleDesc
@@ -99,29 +71,28 @@ DescribeLanding(int columns)
 Landing *
 LandingOpen(List *rules)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "stakesync landing",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
 	Landing    *landing = palloc0(sizeof(Landing));
 
-	landing->context = context;
-	landing->scratch = AllocSetContextCreate(context, "stakesync landing record",
-											 ALLOCSET_DEFAULT_SIZES);
 	landing->rules = rules;
 	landing->columns = LANDING_VALUES + list_length(rules);
-	landing->desc = DescribeLanding(landing->columns);
 	landing->values = palloc0(sizeof(Datum) * landing->columns);
 	landing->nulls = palloc0(sizeof(bool) * landing->columns);
-	landing->store = OpenStore(landing);
-	MemoryContextSwitchTo(old);
+	landing->store = StoreOpen("landing", DescribeLanding(landing->columns));
 	return landing;
+}
+
+/* Forget all that landed */
+void
+LandingClear(Landing *landing)
+{
+	StoreClear(landing->store);
 }
 
 /* Records landed */
 int64
 LandingCount(const Landing *landing)
 {
-	return landing->count;
+	return landing->store->count;
 }
 
 /* Set a text column, null for NULL */
@@ -138,7 +109,7 @@ BeginRow(Landing *landing, const char *remote_id, bool same)
 {
 	memset(landing->nulls, true, sizeof(bool) * landing->columns);
 	SetText(landing, LANDING_REMOTE_ID, remote_id);
-	landing->values[LANDING_SEQ] = Int64GetDatum(++landing->count);
+	landing->values[LANDING_SEQ] = Int64GetDatum(++landing->seq);
 	landing->values[LANDING_SAME] = BoolGetDatum(same);
 	landing->values[LANDING_DELETED] = BoolGetDatum(false);
 	landing->nulls[LANDING_SEQ] = landing->nulls[LANDING_SAME] = landing->nulls[LANDING_DELETED] = false;
@@ -148,15 +119,14 @@ BeginRow(Landing *landing, const char *remote_id, bool same)
 static void
 EndRow(Landing *landing)
 {
-	tuplestore_putvalues(landing->store, landing->desc, landing->values, landing->nulls);
-	MemoryContextReset(landing->scratch);
+	StorePut(landing->store, landing->values, landing->nulls);
 }
 
 /* Land a record that is as before */
 void
 LandingPutSame(Landing *landing, const char *remote_id)
 {
-	MemoryContext old = MemoryContextSwitchTo(landing->scratch);
+	MemoryContext old = MemoryContextSwitchTo(landing->store->scratch);
 
 	BeginRow(landing, remote_id, true);
 	EndRow(landing);
@@ -214,7 +184,7 @@ void
 LandingPut(Landing *landing, const MappedRecord *record,
 		   const LandingKeys *keys, const pg_uuid_t *hash)
 {
-	MemoryContext old = MemoryContextSwitchTo(landing->scratch);
+	MemoryContext old = MemoryContextSwitchTo(landing->store->scratch);
 
 	BeginRow(landing, record->id, false);
 	landing->values[LANDING_DELETED] = BoolGetDatum(record->deleted);
@@ -230,51 +200,26 @@ LandingPut(Landing *landing, const MappedRecord *record,
 	MemoryContextSwitchTo(old);
 }
 
-/* Give SPI a store as the relation "landing" */
-static void
-Register(Landing *landing)
-{
-	EphemeralNamedRelation enr = palloc0(sizeof(EphemeralNamedRelationData));
-
-	enr->md.name = "landing";
-	enr->md.reliddesc = InvalidOid;
-	enr->md.tupdesc = landing->desc;
-	enr->md.enrtype = ENR_NAMED_TUPLESTORE;
-	enr->md.enrtuples = landing->count;
-	enr->reldata = landing->store;
-	if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
-		elog(ERROR, "could not register the landing");
-}
-
-/* Keep only the last of each record */
-static void
-KeepLast(Landing *landing)
-{
-	Tuplestorestate *store = OpenStore(landing);
-	DestReceiver *dest = CreateDestReceiver(DestTuplestore);
-	SPIExecuteOptions options = {0};
-
-	SetTuplestoreDestReceiverParams(dest, store, landing->context, false, NULL, NULL);
-	options.read_only = true;
-	options.dest = dest;
-	if (SPI_execute_extended("SELECT DISTINCT ON (remote_id) * FROM landing ORDER BY remote_id, seq DESC",
-							 &options) < 0)
-		elog(ERROR, "could not keep the last of each record");
-	landing->count = SPI_processed;
-	SPI_unregister_relation("landing");
-	tuplestore_end(landing->store);
-	landing->store = store;
-	Register(landing);
-}
-
 /* Give SPI the landing; returns the number of distinct records */
 int64
 LandingExpose(Landing *landing)
 {
-	Register(landing);
+	Store	   *store = landing->store;
+
+	StoreExpose(store);
 	if (SPI_execute("SELECT pg_catalog.count(DISTINCT remote_id) FROM landing", true, 0) < 0)
 		elog(ERROR, "could not count the landing");
-	if (SqlInt(0, 1) != landing->count)
-		KeepLast(landing);
-	return landing->count;
+	if (SqlInt(0, 1) == store->count)
+		return store->count;
+	StoreFill(store, "SELECT DISTINCT ON (remote_id) * FROM landing ORDER BY remote_id, seq DESC");
+	StoreHide(store);
+	StoreExpose(store);
+	return store->count;
+}
+
+/* Take it back from SPI */
+void
+LandingHide(Landing *landing)
+{
+	StoreHide(landing->store);
 }

@@ -28,6 +28,9 @@ extern void LandingPutSame(Landing *landing, const char *remote_id);
 extern void LandingPut(Landing *landing, const MappedRecord *record,
 					   const LandingKeys *keys, const pg_uuid_t *hash);
 
+/* Forget all that landed */
+extern void LandingClear(Landing *landing);
+
 /* Records landed, twice ones counted twice */
 extern int64 LandingCount(const Landing *landing);
 
@@ -36,6 +39,9 @@ extern int64 LandingCount(const Landing *landing);
  * record. Returns the number of distinct records.
  */
 extern int64 LandingExpose(Landing *landing);
+
+/* Take it back from SPI */
+extern void LandingHide(Landing *landing);
 
 /* Name of the column that holds a rule's value */
 #define LandingColumn(i) psprintf("v%d", (i) + 1)

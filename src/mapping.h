@@ -29,7 +29,7 @@ typedef enum ValueType
 typedef struct MappingRule
 {
 	const char *field;
-	const char *path;			/* "$.home_location.city" */
+	const char *path;			/* "$.home_location.city", several with ?? */
 	const char *transform;		/* NULL for none */
 	ValueType	type;
 	List	   *choices;		/* of char *, for VALUE_CHOICE */
@@ -43,6 +43,7 @@ typedef struct MappingOptions
 								 * "0000-00-00" */
 	DateADT		today;			/* in the company's time zone */
 	bool		phone_region;	/* take the person's country as region */
+	bool		ignore_case;	/* names of members, as far as they are ASCII */
 
 	/*
 	 * True for a member name that must not be read at any depth; or NULL. The
@@ -84,6 +85,12 @@ typedef struct Mapping Mapping;
  * in CurrentMemoryContext.
  */
 extern Mapping *MappingCompile(List *rules, const MappingOptions *options);
+
+/*
+ * Names of the first members that rules (List of MappingRule *) look at, as
+ * their paths write them: a List of distinct char *
+ */
+extern List *MappingRoots(List *rules);
 
 /* True if MappingApply needs an open transaction (a path that is not streamed) */
 extern bool MappingNeedsTransaction(const Mapping *mapping);

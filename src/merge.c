@@ -309,5 +309,5 @@ MergeLanding(Company *company, Fetch *fetch)
 		   "WHERE connection = $1 AND missing_since IS NULL AND employment_status = 'INACTIVE'", "t",
 		   fetch->connection_name);
 	fetch->left = SqlInt(0, 1);
-	SPI_unregister_relation("landing");
+	LandingHide(fetch->landing);
 }

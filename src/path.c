@@ -4,6 +4,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "path.h"
+#include "utils/json.h"
 
 /* Raise the error that the path is wrong at an offset */
 void
@@ -127,9 +128,9 @@ ReadStep(const char *p, PathStep *step)
 	return NULL;
 }
 
-/* True if the text has a $ outside quotes */
-static bool
-MentionsRoot(const char *p)
+/* Find what comes outside quotes; the text's end if it does not */
+static const char *
+FindUnquoted(const char *p, const char *wanted)
 {
 	bool		quoted = false;
 
@@ -139,10 +140,17 @@ MentionsRoot(const char *p)
 			p++;
 		else if (*p == '"')
 			quoted = !quoted;
-		else if (*p == '$' && !quoted)
-			return true;
+		else if (!quoted && strncmp(p, wanted, strlen(wanted)) == 0)
+			break;
 	}
-	return false;
+	return p;
+}
+
+/* True if the text has a $ outside quotes */
+static bool
+MentionsRoot(const char *p)
+{
+	return *FindUnquoted(p, "$") != '\0';
 }
 
 /*
@@ -206,6 +214,71 @@ PathParse(const char *text, const char *owner)
 	return path;
 }
 
+/* Read paths that stand in for one another */
+List *
+PathParseAlternatives(const char *text, const char *owner)
+{
+	List	   *paths = NIL;
+	const char *start = text;
+
+	for (;;)
+	{
+		const char *finish = FindUnquoted(start, "??");
+		bool		last = *finish == '\0';
+		const char *next = finish + 2;
+
+		if (last && paths == NIL)
+			return list_make1(PathParse(text, owner));
+
+		start = SkipBlanks(start);
+		while (finish > start && JsonByteIs(finish[-1], JSON_BYTE_SPACE))
+			finish--;
+		if (finish <= start)
+			PathError(text, owner, start - text, "A path is missing beside ??.");
+		paths = lappend(paths, PathParse(pnstrdup(start, finish - start), owner));
+		if (last)
+			return paths;
+		start = next;
+	}
+}
+
+/* Collect the names of members in an expression */
+List *
+PathNames(const char *text)
+{
+	List	   *names = NIL;
+	const char *p = FindUnquoted(text, ".");
+
+	while (*p != '\0')
+	{
+		PathStep	step;
+		const char *next = SkipBlanks(p + 1);
+
+		/* A point may be one of a number, too */
+		next = ReadAccessor(next, &step);
+		if (next != NULL && step.kind == PATH_MEMBER)
+			names = lappend(names, pnstrdup(step.name, step.length));
+		p = FindUnquoted(next ? next : p + 1, ".");
+	}
+	return names;
+}
+
+/* True if two rows of steps are the same */
+bool
+PathStepsEqual(const PathStep *a, const PathStep *b, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (a[i].kind != b[i].kind)
+			return false;
+		if (a[i].kind == PATH_MEMBER ?
+			a[i].length != b[i].length || memcmp(a[i].name, b[i].name, a[i].length) != 0 :
+			a[i].index != b[i].index)
+			return false;
+	}
+	return true;
+}
+
 /* True if a name needs no quotes */
 static bool
 NameIsPlain(const char *name, size_t length)
@@ -243,7 +316,10 @@ PathText(const Path *path, int count)
 		else if (NameIsPlain(step->name, step->length))
 			appendStringInfo(&text, ".%s", step->name);
 		else
-			appendStringInfo(&text, ".\"%s\"", step->name);
+		{
+			appendStringInfoChar(&text, '.');
+			escape_json(&text, step->name);
+		}
 	}
 	return text.data;
 }

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "json.h"
+#include "nodes/pg_list.h"
 
 /* Steps of one path */
 #define PATH_MAX_STEPS 32
@@ -49,6 +50,9 @@ typedef struct Path
  */
 extern Path *PathParse(const char *text, const char *owner);
 
+/* Read paths joined with ??: a List of Path *, at least one */
+extern List *PathParseAlternatives(const char *text, const char *owner);
+
 /* Move the steps from the one at position first on into the rest */
 extern void PathCut(Path *path, int first);
 
@@ -58,5 +62,11 @@ pg_noreturn extern void PathError(const char *text, const char *owner, int offse
 
 /* The first steps of a path as text */
 extern char *PathText(const Path *path, int count);
+
+/* True if the first steps of two paths are the same */
+extern bool PathStepsEqual(const PathStep *a, const PathStep *b, int count);
+
+/* Names of all members that an expression of jsonpath mentions, as a List of char * */
+extern List *PathNames(const char *text);
 
 #endif							/* STAKESYNC_PATH_H */

@@ -1,11 +1,14 @@
 #include "postgres.h"
 
+#include "definition.h"
 #include "document.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "provider.h"
+#include "request.h"
 #include "sql.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 
 /* What a setting may hold */
 typedef enum SettingKind
@@ -28,6 +31,7 @@ static const struct
 }			settings_known[] =
 {
 	{"base_url", SETTING_URL, "an address such as https://api.example.com"},
+	{"auth_url", SETTING_URL, "an address such as https://login.example.com"},
 	{"requests_per_minute", SETTING_NUMBER, "a whole number from 1 to 100000", 100000},
 	{"full_every", SETTING_NUMBER, "hours, from 1 to 8760", 8760},
 	{"phone_region", SETTING_BOOLEAN, "true or false"},
@@ -39,125 +43,22 @@ static const struct
 /* Guards that a setting may change */
 static const char *const guards_known[] = {"terminate", "clear", "identifier", "identity", "create"};
 
-/* A member that every definition has; of each kind the code relies on */
-typedef struct NeededMember
-{
-	const char *place;			/* "check", NULL for the definition itself */
-	const char *key;
-	bool		container;		/* object or array, else a text */
-} NeededMember;
-
-static const NeededMember members_needed[] = {
-	{NULL, "name", false},
-	{NULL, "methods", true},
-	{NULL, "check", true},
-	{NULL, "streams", true},
-	{NULL, "mapping", true},
-	{"check", "path", false},
-	{"disconnect", "method", false},
-	{"disconnect", "path", false},
-};
-
-/* Members of each stream, and of what a stream may have */
-static const NeededMember stream_needed[] = {
-	{NULL, "path", false},
-	{NULL, "records", false},
-	{NULL, "id", false},
-	{"pages", "parameter", false},
-	{"pages", "next", false},
-	{"incremental", "parameter", false},
-};
-
-/* Raise that a definition lacks what nothing works without */
+/* Say whose definition is wrong */
 static void
-RefuseDefinition(const char *provider, const char *place)
+NameProvider(void *arg)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("the definition of provider \"%s\" has no usable %s", provider, place),
-			 errhint("Compare it with a definition that ships: SELECT definition FROM stakesync_provider;")));
+	errcontext("definition of provider \"%s\"", (const char *) arg);
 }
 
-/* Raise on a needed member that is not there; a place that is absent needs none */
-static void
-CheckMembers(const char *provider, Jsonb *document, const NeededMember *needed, int count)
-{
-	for (int i = 0; i < count; i++)
-	{
-		Jsonb	   *place = needed[i].place ? DocumentMember(document, needed[i].place) : document;
-
-		if (place != NULL && (needed[i].container ? DocumentMember(place, needed[i].key) == NULL :
-							  DocumentText(place, needed[i].key) == NULL))
-			RefuseDefinition(provider, needed[i].key);
-	}
-}
-
-/* Raise on texts of an object that are none, as headers and query have */
-static void
-CheckTexts(const char *provider, const char *place, Jsonb *object)
-{
-	ListCell   *lc;
-
-	foreach(lc, DocumentKeys(object))
-		if (DocumentText(object, lfirst(lc)) == NULL)
-			RefuseDefinition(provider, place);
-}
-
-/* Raise on a login method that cannot be asked for or sent */
-static void
-CheckMethod(const char *provider, Jsonb *method)
-{
-	ListCell   *lc;
-
-	if (method == NULL)
-		RefuseDefinition(provider, "methods");
-	CheckTexts(provider, "headers", DocumentMember(method, "headers"));
-	foreach(lc, DocumentElements(DocumentMember(method, "credentials")))
-		if (DocumentText(lfirst(lc), "key") == NULL || DocumentText(lfirst(lc), "label") == NULL)
-			RefuseDefinition(provider, "credentials");
-}
-
-/* Raise on an address that is neither a text nor a choice of texts */
-static void
-CheckAddress(const char *provider, Jsonb *definition)
-{
-	Jsonb	   *choice = DocumentMember(definition, "base_url");
-	char	   *initial = DocumentText(choice, "default");
-
-	if (choice == NULL ? DocumentText(definition, "base_url") == NULL :
-		DocumentText(choice, "setting") == NULL || initial == NULL ||
-		DocumentText(DocumentMember(choice, "choices"), initial) == NULL)
-		RefuseDefinition(provider, "base_url");
-	CheckTexts(provider, "base_url", DocumentMember(choice, "choices"));
-}
-
-/*
- * Raise on a definition of a shape that the code cannot follow: those of a
- * company are rows of a table that its owner writes
- */
+/* Check a definition: those of a company are rows of a table that its owner writes */
 static void
 CheckDefinition(const Provider *provider)
 {
-	Jsonb	   *definition = provider->definition;
-	Jsonb	   *methods = DocumentMember(definition, "methods");
-	List	   *streams = DocumentElements(DocumentMember(definition, "streams"));
-	ListCell   *lc;
+	ErrorContextCallback callback = {error_context_stack, NameProvider, (void *) provider->provider};
 
-	CheckMembers(provider->provider, definition, members_needed, lengthof(members_needed));
-	CheckAddress(provider->provider, definition);
-	CheckTexts(provider->provider, "headers", DocumentMember(definition, "headers"));
-	if (DocumentKeys(methods) == NIL)
-		RefuseDefinition(provider->provider, "methods");
-	foreach(lc, DocumentKeys(methods))
-		CheckMethod(provider->provider, DocumentMember(methods, lfirst(lc)));
-	if (streams == NIL)
-		RefuseDefinition(provider->provider, "streams");
-	foreach(lc, streams)
-	{
-		CheckMembers(provider->provider, lfirst(lc), stream_needed, lengthof(stream_needed));
-		CheckTexts(provider->provider, "query", DocumentMember(lfirst(lc), "query"));
-		CheckTexts(provider->provider, "query", DocumentMember(DocumentMember(lfirst(lc), "incremental"), "query"));
-	}
+	error_context_stack = &callback;
+	DefinitionCheck(provider->definition);
+	error_context_stack = callback.previous;
 }
 
 /* Read a provider of the last result */
@@ -178,7 +79,7 @@ ReadProvider(void)
 static char *
 ListProviders(const Company *company)
 {
-	SqlRun(company, "SELECT pg_catalog.string_agg(provider, ', ' ORDER BY provider) FROM @extension@.stakesync_provider", NULL);
+	SqlRun(company, "SELECT pg_catalog.string_agg(provider, ', ' ORDER BY provider) FROM @extension@.stakesync_provider WHERE via OPERATOR(pg_catalog.=) 'direct'", NULL);
 	return SqlText(0, 1);
 }
 
@@ -194,7 +95,8 @@ ProviderFind(Company *company, const char *name)
 		none.extension = ExtensionSchema();
 	}
 	SqlRun(company ? company : &none,
-		   "SELECT provider, name, terms, definition FROM @extension@.stakesync_provider WHERE provider OPERATOR(pg_catalog.=) $1", "t", name);
+		   "SELECT provider, name, terms, definition FROM @extension@.stakesync_provider "
+		   "WHERE provider OPERATOR(pg_catalog.=) $1 AND via OPERATOR(pg_catalog.=) 'direct'", "t", name);
 	if (SPI_processed == 0 && company != NULL)
 		SqlRun(company, "SELECT provider, name, coalesce(definition ->> 'terms', ''), coalesce(definition, '{}') "
 			   "FROM @company@.provider WHERE provider = $1", "t", name);
@@ -202,33 +104,125 @@ ProviderFind(Company *company, const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("there is no provider \"%s\"", name),
-				 errhint("Providers are: %s.", ListProviders(company ? company : &none))));
+				 errhint("Providers are: %s. More are reached through Merge: SELECT provider FROM stakesync_provider WHERE via = 'merge'.",
+						 ListProviders(company ? company : &none))));
 	return ReadProvider();
 }
 
-/* The login method of that name, or the first one for NULL */
-Jsonb *
-ProviderMethod(const Provider *provider, const char **method)
+/* Words of a list */
+static char *
+JoinNames(List *names)
 {
-	Jsonb	   *methods = DocumentMember(provider->definition, "methods");
-	List	   *names = DocumentKeys(methods);
-	Jsonb	   *found;
 	StringInfoData words;
 	ListCell   *lc;
 
-	if (*method == NULL)
-		*method = linitial(names);
-	found = DocumentMember(methods, *method);
-	if (found != NULL)
-		return found;
 	initStringInfo(&words);
 	foreach(lc, names)
 		appendStringInfo(&words, "%s%s", foreach_current_index(lc) > 0 ? ", " : "", (char *) lfirst(lc));
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("provider \"%s\" has no login method \"%s\"", provider->provider, *method),
-			 errhint("Login methods are: %s.", words.data)));
-	return NULL;
+	return words.data;
+}
+
+/* True if a list of names has one */
+static bool
+HasName(List *names, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	return false;
+}
+
+/* True if credentials have all that a method asks for and nothing else */
+static bool
+MethodFits(Jsonb *method, Jsonb *credentials)
+{
+	List	   *asked = NIL;
+	ListCell   *lc;
+
+	foreach(lc, DocumentElements(DocumentMember(method, "credentials")))
+	{
+		char	   *key = DocumentText(lfirst(lc), "key");
+
+		if (DocumentText(credentials, key) == NULL && !DocumentBool(lfirst(lc), "optional", false))
+			return false;
+		asked = lappend(asked, key);
+	}
+	foreach(lc, DocumentKeys(credentials))
+		if (!HasName(asked, lfirst(lc)))
+			return false;
+	return true;
+}
+
+/* The name of the login method for credentials: the default one unless only another fits */
+static const char *
+ChooseMethod(const Provider *provider, Jsonb *methods, Jsonb *credentials)
+{
+	const char *initial = DocumentText(provider->definition, "method");
+	ListCell   *lc;
+
+	if (initial == NULL)
+		initial = linitial(DocumentKeys(methods));
+	if (credentials == NULL || MethodFits(DocumentMember(methods, initial), credentials))
+		return initial;
+	foreach(lc, DocumentKeys(methods))
+		if (MethodFits(DocumentMember(methods, lfirst(lc)), credentials))
+			return lfirst(lc);
+	return initial;
+}
+
+/* Members that a method may have of its own */
+static const char *const method_members[] = {
+	"base_url", "check", "disconnect", "discover", "gaps", "limits", "mapping", "null_tokens", "ready", "retry", "streams"
+};
+
+/* Take the login method of that name, or the one that fits for NULL; what it has of its own replaces the rest */
+Jsonb *
+ProviderMethod(Provider *provider, const char **method, Jsonb *credentials)
+{
+	Jsonb	   *methods = DocumentMember(provider->definition, "methods");
+	Jsonb	   *found;
+
+	if (*method == NULL)
+		*method = ChooseMethod(provider, methods, credentials);
+	found = DocumentMember(methods, *method);
+	if (found == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("provider \"%s\" has no login method \"%s\"", provider->provider, *method),
+				 errhint("Login methods are: %s.", JoinNames(DocumentKeys(methods)))));
+	for (int i = 0; i < lengthof(method_members); i++)
+	{
+		JsonbValue *own = getKeyJsonValueFromContainer(&found->root, method_members[i], strlen(method_members[i]), NULL);
+		StringInfoData member;
+
+		if (own == NULL)
+			continue;
+		initStringInfo(&member);
+		appendStringInfo(&member, "{\"%s\":", method_members[i]);
+		if (own->type == jbvBinary)
+			(void) JsonbToCString(&member, own->val.binary.data, own->val.binary.len);
+		else
+			escape_json(&member, DocumentText(found, method_members[i]));
+		appendStringInfoChar(&member, '}');
+		provider->definition = DocumentLay(provider->definition, DocumentRead(member.data));
+	}
+	return found;
+}
+
+/* Names of the login methods, the default one first */
+List *
+ProviderMethods(const Provider *provider)
+{
+	List	   *names = DocumentKeys(DocumentMember(provider->definition, "methods"));
+	char	   *initial = DocumentText(provider->definition, "method");
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (initial != NULL && strcmp(lfirst(lc), initial) == 0)
+			return lcons(initial, list_delete_cell(names, lc));
+	return names;
 }
 
 /* Credentials asked for, as a readable list */
@@ -240,9 +234,31 @@ ProviderAsks(Jsonb *method)
 
 	initStringInfo(&words);
 	foreach(lc, DocumentElements(DocumentMember(method, "credentials")))
-		appendStringInfo(&words, "%s%s (%s)", foreach_current_index(lc) > 0 ? ", " : "",
-						 DocumentText(lfirst(lc), "key"), DocumentText(lfirst(lc), "label"));
+		appendStringInfo(&words, "%s%s (%s%s)", foreach_current_index(lc) > 0 ? ", " : "",
+						 DocumentText(lfirst(lc), "key"), DocumentText(lfirst(lc), "label"),
+						 DocumentBool(lfirst(lc), "optional", false) ? ", optional" : "");
 	return words.data;
+}
+
+/* Settings with the definition's defaults behind them */
+Jsonb *
+ProviderSettings(const Provider *provider, Jsonb *settings)
+{
+	Jsonb	   *declared = DocumentMember(provider->definition, "settings");
+	StringInfoData defaults;
+	ListCell   *lc;
+
+	initStringInfo(&defaults);
+	appendStringInfoChar(&defaults, '{');
+	foreach(lc, DocumentKeys(declared))
+	{
+		char	   *initial = DocumentText(DocumentMember(declared, lfirst(lc)), "default");
+
+		if (initial != NULL)
+			DocumentAppend(&defaults, lfirst(lc), initial);
+	}
+	appendStringInfoChar(&defaults, '}');
+	return DocumentLay(DocumentRead(defaults.data), settings);
 }
 
 /* The address that a choice setting picks */
@@ -253,22 +269,99 @@ ChooseBaseUrl(const Provider *provider, Jsonb *choice, Jsonb *settings)
 	char	   *value = DocumentText(settings, setting);
 	Jsonb	   *choices = DocumentMember(choice, "choices");
 	char	   *url;
-	StringInfoData words;
-	ListCell   *lc;
 
 	if (value == NULL)
 		value = DocumentText(choice, "default");
 	url = DocumentText(choices, value);
-	if (url != NULL)
-		return url;
-	initStringInfo(&words);
-	foreach(lc, DocumentKeys(choices))
-		appendStringInfo(&words, "%s%s", foreach_current_index(lc) > 0 ? ", " : "", (char *) lfirst(lc));
+	if (url == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("provider \"%s\" has no %s \"%s\"", provider->provider, setting, value),
+				 errhint("settings.%s takes: %s.", setting, JoinNames(DocumentKeys(choices)))));
+	return url;
+}
+
+/* True if a credential or setting may be a host name with dots */
+static bool
+MayBeHost(const Provider *provider, const char *name)
+{
+	Jsonb	   *methods = DocumentMember(provider->definition, "methods");
+	ListCell   *lc;
+
+	if (DocumentBool(DocumentMember(DocumentMember(provider->definition, "settings"), name), "host", false))
+		return true;
+	foreach(lc, DocumentKeys(methods))
+	{
+		ListCell   *asked;
+
+		foreach(asked, DocumentElements(DocumentMember(DocumentMember(methods, lfirst(lc)), "credentials")))
+			if (strcmp(DocumentText(lfirst(asked), "key"), name) == 0 && DocumentBool(lfirst(asked), "host", false))
+				return true;
+	}
+	return false;
+}
+
+/* Raise unless a value can be part of a host's name: it decides where credentials go */
+static void
+CheckHostValue(const Provider *provider, const char *name, const char *value)
+{
+	bool		host = MayBeHost(provider, name);
+	size_t		length = strspn(value, host ? "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:" :
+								"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+
+	if (length > 0 && length <= (host ? 255 : 63) && value[length] == '\0' && value[0] != '-' && value[0] != '.')
+		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("provider \"%s\" has no %s \"%s\"", provider->provider, setting, value),
-			 errhint("settings.%s takes: %s.", setting, words.data)));
-	return NULL;
+			 errmsg("\"%s\" of %s is not %s", name, provider->name, host ? "the name of a host" : "the first label of a host's name"),
+			 errhint(host ? "Give it as host.example.com, without https:// and without a path." :
+					 "Give it as acme, where you log in at acme.example.com."),
+			 errhidestmt(true)));
+}
+
+/* Fill the template of an address; NULL where something is not given */
+static char *
+FillAddress(const Provider *provider, const char *template, Jsonb *settings, Jsonb *credentials)
+{
+	const char *host = strstr(template, "://");
+	RequestScope scope = {NIL, credentials, settings};
+	size_t		length;
+
+	host = host ? host + 3 : template;
+	length = strcspn(host, "/");
+	for (const char *at = host; (at = strchr(at, '{')) != NULL && at < host + length; at++)
+	{
+		char	   *name = pnstrdup(at + 1, strcspn(at + 1, "}"));
+		char	   *value = DocumentText(credentials, name);
+
+		if (value == NULL)
+			value = DocumentText(settings, name);
+		if (value != NULL)
+			CheckHostValue(provider, name, value);
+	}
+	return RequestFill(template, &scope);
+}
+
+/* Take the slashes from the end of an address */
+static char *
+TrimAddress(const char *url)
+{
+	char	   *trimmed = pstrdup(url);
+
+	while (strlen(trimmed) > 0 && trimmed[strlen(trimmed) - 1] == '/')
+		trimmed[strlen(trimmed) - 1] = '\0';
+	return trimmed;
+}
+
+/* Address under which the system itself says that all paths lie; NULL where something for it is not given */
+char *
+ProviderOwnUrl(const Provider *provider, Jsonb *settings, Jsonb *credentials)
+{
+	Jsonb	   *choice = DocumentMember(provider->definition, "base_url");
+	char	   *url = choice ? ChooseBaseUrl(provider, choice, settings) : DocumentText(provider->definition, "base_url");
+
+	url = FillAddress(provider, url, settings, credentials);
+	return url ? TrimAddress(url) : NULL;
 }
 
 /* Address under which all paths lie, without a slash at its end */
@@ -278,42 +371,87 @@ ProviderBaseUrl(const Provider *provider, Jsonb *settings, Jsonb *credentials)
 	char	   *url = DocumentText(settings, "base_url");
 
 	if (url == NULL)
-	{
-		Jsonb	   *choice = DocumentMember(provider->definition, "base_url");
-
-		url = choice ? ChooseBaseUrl(provider, choice, settings) :
-			DocumentFill(DocumentText(provider->definition, "base_url"), credentials, settings);
-	}
+		url = ProviderOwnUrl(provider, settings, credentials);
+	if (url == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the address of %s needs something that is not given", provider->name),
+				 errhint("It is made as %s.", DocumentText(provider->definition, "base_url"))));
 	(void) ProviderHost(url);
-	url = pstrdup(url);
-	while (strlen(url) > 0 && url[strlen(url) - 1] == '/')
-		url[strlen(url) - 1] = '\0';
-	return url;
+	return TrimAddress(url);
 }
 
-/* Append filled headers of one object */
-static List *
-AppendHeaders(List *headers, Jsonb *object, Jsonb *settings, Jsonb *credentials)
+/* Address under which the login's path lies */
+char *
+ProviderLoginUrl(const Provider *provider, Jsonb *method, Jsonb *settings, Jsonb *credentials, const char *base_url)
 {
+	char	   *url = DocumentText(settings, "auth_url");
+	char	   *template = DocumentText(DocumentMember(method, "login"), "base_url");
+
+	if (url == NULL && template != NULL)
+		url = FillAddress(provider, template, settings, credentials);
+	if (url == NULL)
+		return pstrdup(base_url);
+	(void) ProviderHost(url);
+	return TrimAddress(url);
+}
+
+/* Add the hosts of all whole addresses in a document */
+static List *
+AddHosts(List *hosts, const Provider *provider, Jsonb *document, Jsonb *settings, Jsonb *credentials)
+{
+	JsonbIterator *it;
+	JsonbIteratorToken token;
+	JsonbValue	value;
+	bool		url = false;
+
+	if (document == NULL)
+		return hosts;
+	it = JsonbIteratorInit(&document->root);
+	while ((token = JsonbIteratorNext(&it, &value, false)) != WJB_DONE)
+	{
+		if (token == WJB_VALUE && url && value.type == jbvString)
+		{
+			char	   *template = pnstrdup(value.val.string.val, value.val.string.len);
+			char	   *host = strstr(template, "://");
+
+			if (host != NULL)
+				host[3 + strcspn(host + 3, "/?#")] = '\0';
+			host = FillAddress(provider, template, settings, credentials);
+			if (host != NULL)
+				hosts = lappend(hosts, ProviderHost(host));
+		}
+		url = token == WJB_KEY && value.val.string.len == 3 && strncmp(value.val.string.val, "url", 3) == 0;
+	}
+	return hosts;
+}
+
+/* Order of texts */
+static int
+CompareTexts(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* All hosts that requests of a login method may go to, as one text */
+char *
+ProviderHosts(const Provider *provider, Jsonb *method, Jsonb *settings, Jsonb *credentials,
+			  const char *base_url, const char *login_url)
+{
+	static const char *const members[] = {"streams", "check", "discover", "disconnect", "ready"};
+	List	   *hosts = list_make2(ProviderHost(base_url), ProviderHost(login_url));
+	List	   *distinct = NIL;
 	ListCell   *lc;
 
-	foreach(lc, DocumentKeys(object))
-	{
-		char	   *name = lfirst(lc);
-
-		headers = lappend(headers, psprintf("%s: %s", name,
-											DocumentFill(DocumentText(object, name), credentials, settings)));
-	}
-	return headers;
-}
-
-/* Headers of each request, secrets filled in */
-List *
-ProviderHeaders(const Provider *provider, Jsonb *method, Jsonb *settings, Jsonb *credentials)
-{
-	List	   *headers = AppendHeaders(NIL, DocumentMember(provider->definition, "headers"), settings, credentials);
-
-	return AppendHeaders(headers, DocumentMember(method, "headers"), settings, credentials);
+	for (int i = 0; i < lengthof(members); i++)
+		hosts = AddHosts(hosts, provider, DocumentMember(provider->definition, members[i]), settings, credentials);
+	hosts = AddHosts(hosts, provider, DocumentMember(method, "login"), settings, credentials);
+	hosts = AddHosts(hosts, provider, DocumentMember(method, "link"), settings, credentials);
+	list_sort(hosts, CompareTexts);
+	foreach(lc, hosts)
+		if (distinct == NIL || strcmp(llast(distinct), lfirst(lc)) != 0)
+			distinct = lappend(distinct, lfirst(lc));
+	return JoinNames(distinct);
 }
 
 /* Raise that an address is none; it is not shown where it may hold a password */
@@ -370,6 +508,8 @@ ProviderCheckCredentials(const Provider *provider, Jsonb *method, Jsonb *credent
 		char	   *key = DocumentText(lfirst(lc), "key");
 		char	   *value = DocumentText(credentials, key);
 
+		if (value == NULL && DocumentBool(lfirst(lc), "optional", false))
+			continue;
 		if (value == NULL || value[strspn(value, " \t")] == '\0')
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -441,42 +581,63 @@ SettingFits(SettingKind kind, int64 most, Jsonb *settings, const char *name)
 	return false;
 }
 
+/* Raise unless a setting of the definition holds what it may */
+static void
+CheckDeclared(Jsonb *declared, const char *name, Jsonb *settings)
+{
+	JsonbValue *value = getKeyJsonValueFromContainer(&settings->root, name, strlen(name), NULL);
+	List	   *choices = DocumentTexts(DocumentMember(declared, "choices"));
+
+	if (value->type == jbvNull)
+		return;
+	if (value->type != jbvString || (choices != NIL && !HasName(choices, DocumentText(settings, name))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("setting \"%s\" takes %s", name, choices == NIL ? "a text" : JoinNames(choices))));
+}
+
 /* Raise on a setting that is not known or not of its kind */
 void
 ProviderCheckSettings(const Provider *provider, Jsonb *settings)
 {
 	char	   *choice = DocumentText(DocumentMember(provider->definition, "base_url"), "setting");
-	StringInfoData words;
+	Jsonb	   *declared = DocumentMember(provider->definition, "settings");
+	List	   *names = NIL;
 	ListCell   *lc;
 
 	if (!JB_ROOT_IS_OBJECT(settings))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("settings must be a JSON object")));
-	initStringInfo(&words);
 	for (int i = 0; i < lengthof(settings_known); i++)
-		appendStringInfo(&words, "%s%s", i > 0 ? ", " : "", settings_known[i].name);
+		names = lappend(names, (char *) settings_known[i].name);
 	if (choice != NULL)
-		appendStringInfo(&words, ", %s", choice);
+		names = lappend(names, choice);
+	names = list_concat(names, DocumentKeys(declared));
 
 	foreach(lc, DocumentKeys(settings))
 	{
 		char	   *name = lfirst(lc);
 		int			i;
 
+		if (!HasName(names, name))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("there is no setting \"%s\"", name),
+					 errhint("Settings of %s are: %s.", provider->name, JoinNames(names))));
 		if (choice != NULL && strcmp(name, choice) == 0)
 		{
 			(void) ChooseBaseUrl(provider, DocumentMember(provider->definition, "base_url"), settings);
 			continue;
 		}
+		if (DocumentMember(declared, name) != NULL)
+		{
+			CheckDeclared(DocumentMember(declared, name), name, settings);
+			continue;
+		}
 		for (i = 0; i < lengthof(settings_known); i++)
 			if (strcmp(settings_known[i].name, name) == 0)
 				break;
-		if (i == lengthof(settings_known))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("there is no setting \"%s\"", name),
-					 errhint("Settings of %s are: %s.", provider->name, words.data)));
 		if (!SettingFits(settings_known[i].kind, settings_known[i].most, settings, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -10,7 +10,7 @@
 static const char *const refused_names[] = {
 	"bankaccount", "bankaccounts", "bankaccountnumber", "bankdetails", "bankinfo", "bankname", "bankinfos",
 	"accountnumber", "routingnumber", "iban", "bic", "swift", "sortcode", "creditcard", "creditcardnumber",
-	"ssn", "socialsecuritynumber", "sin", "taxid", "passport", "passportnumber", "nationalid", "nationalidnumber",
+	"ssn", "socialsecuritynumber", "sin", "nin", "nationalinsurancenumber", "taxid", "passport", "passportnumber", "nationalid", "nationalidnumber",
 	"driverslicense", "driverslicensenumber",
 	"ethnicity", "ethnicorigin", "race",
 	"religion", "religiousaffiliation", "konfession", "churchtax", "kirchensteuer",

@@ -1,15 +1,16 @@
 /*
- * Reading a stream of an HR system: pages, retries, pace.
+ * Reading streams of an HR system: pages, retries, pace.
  *
  * A page is one request and, where it fails in a way that may pass, the same
  * request again. Records go out as they come, so a page that breaks in its
- * middle and is asked for again hands some records over twice; the landing
+ * middle and is asked for again hands some records over twice; who takes them
  * keeps the last of each.
  *
- * Cursor pages follow each other: the next one is asked for as soon as its
- * cursor is read, while the rest of the present one still comes. At most
- * limits.connections requests are under way, and never more than the allowed
- * number start within a minute.
+ * All lines of pages share one HTTP client: at most limits.connections
+ * requests are under way, never more than the allowed number start within a
+ * minute or a burst, and where the system asks for a pause all of them pause.
+ * A token is asked for before it is needed, and once more when it is refused
+ * after it had worked.
  */
 #include "postgres.h"
 
@@ -17,50 +18,58 @@
 #include "common/pg_prng.h"
 #include "document.h"
 #include "guc.h"
-#include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "pace.h"
 #include "postmaster/interrupt.h"
 #include "source.h"
 #include "talk.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
-#define PAGES_MOST 1000000
 #define RETRY_FIRST 500			/* milliseconds */
 #define RETRY_MOST 30000
 #define RETRY_AFTER_MOST (15 * 60 * 1000)
 #define IDLE_EVERY 1000
 #define CONNECTIONS_MOST 16
 #define PER_MINUTE_MOST 100000
+#define ASK_BODY_LIMIT (4 * 1024 * 1024)
 
-/* One page and what it needs */
+/* One page and its request */
 typedef struct SourcePage
 {
-	char	   *cursor;			/* NULL for the first */
+	Source	   *source;
+	ListPage	   *page;
 	int			attempts;
 	TimestampTz due;			/* not before */
+	int			login;			/* with which token it was sent */
+	char	   *url;
 	HttpTransfer *transfer;		/* NULL while it waits */
 	RecordSplitter *splitter;
 	SplitterState state;
-	bool		followed;		/* the next page is known */
 } SourcePage;
 
-typedef struct Source
+struct Source
 {
-	const SourceOptions *options;
+	MemoryContext context;
+	MemoryContext scratch;		/* reset per request */
+	SourceOptions options;
 	const HttpApi *http;
 	HttpClient *client;
-	Jsonb	   *paging;
-	List	   *captures;
-	List	   *pages;			/* of SourcePage *, not finished */
 	int			connections;
-	int			per_minute;
-	TimestampTz *starts;		/* ring of the last per_minute starts */
-	int			start_next;
-	List	   *seen;			/* hashes of cursors */
+	Pace	   *minute;
+	Pace	   *burst;			/* or NULL */
+	TimestampTz held;			/* the system asked for a pause until then */
+	int			logins;
+	bool		worked;			/* the present token was accepted */
+	List	   *runs;			/* of PageRun *, not over */
+	List	   *pages;			/* of SourcePage *, not done */
 	TimestampTz idled;
-} Source;
+
+	/* Of each person */
+	SourceStream *each;
+	const char *(*next_id) (void *arg);
+	void	   *next_arg;
+};
 
 static bool failed_by_us = false;
 
@@ -83,191 +92,313 @@ FetchFailedByUs(void)
 	return failed_by_us;
 }
 
-/* Append a text percent-encoded */
-static void
-AppendEncoded(StringInfo buf, const char *text)
-{
-	for (const unsigned char *c = (const unsigned char *) text; *c; c++)
-	{
-		if ((*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
-			strchr("-._~,", *c) != NULL)
-			appendStringInfoChar(buf, *c);
-		else
-			appendStringInfo(buf, "%%%02X", *c);
-	}
-}
-
-/* Append one query parameter */
-static void
-AppendParameter(StringInfo url, const char *name, const char *value)
-{
-	appendStringInfoChar(url, strchr(url->data, '?') ? '&' : '?');
-	AppendEncoded(url, name);
-	appendStringInfoChar(url, '=');
-	AppendEncoded(url, value);
-}
-
-/* Append the parameters of an object */
-static void
-AppendParameters(StringInfo url, Jsonb *query)
-{
-	ListCell   *lc;
-
-	foreach(lc, DocumentKeys(query))
-		AppendParameter(url, lfirst(lc), DocumentText(query, lfirst(lc)));
-}
-
-/* Address of a page */
-static char *
-MakeUrl(Source *source, SourcePage *page)
-{
-	const SourceOptions *options = source->options;
-	Jsonb	   *incremental = DocumentMember(options->stream, "incremental");
-	StringInfoData url;
-
-	initStringInfo(&url);
-	appendStringInfo(&url, "%s%s", options->connection->base_url, DocumentText(options->stream, "path"));
-	AppendParameters(&url, DocumentMember(options->stream, "query"));
-	if (options->since != NULL)
-	{
-		AppendParameter(&url, DocumentText(incremental, "parameter"), options->since);
-		AppendParameters(&url, DocumentMember(incremental, "query"));
-	}
-	if (page->cursor != NULL)
-		AppendParameter(&url, DocumentText(source->paging, "parameter"), page->cursor);
-	return url.data;
-}
-
 /* Milliseconds until another request may start, 0 for now */
 static int64
-PaceWait(Source *source, TimestampTz now)
+WaitForPace(const Source *source, TimestampTz now)
 {
-	TimestampTz oldest = source->starts[source->start_next];
+	int64		wait = PaceWait(source->minute, now);
 
-	if (oldest == 0 || now - oldest >= 60 * USECS_PER_SEC)
-		return 0;
-	return (oldest + 60 * USECS_PER_SEC - now) / 1000 + 1;
+	if (source->burst != NULL)
+		wait = Max(wait, PaceWait(source->burst, now));
+	if (source->held > now)
+		wait = Max(wait, (source->held - now) / 1000 + 1);
+	return wait;
 }
 
-/* Ask for a page */
+/* A request starts */
 static void
-StartPage(Source *source, SourcePage *page, TimestampTz now)
+TakePace(Source *source, TimestampTz now)
 {
-	HttpRequest request = {0};
-	SplitterOptions splitter = {0};
-	char	   *url = MakeUrl(source, page);
-
-	splitter.records = DocumentText(source->options->stream, "records");
-	splitter.captures = source->captures;
-	splitter.max_record_bytes = (int64) stakesync_max_record_size * 1024;
-	splitter.max_depth = 512;
-	splitter.callback = source->options->record;
-	splitter.arg = source->options->arg;
-	page->splitter = SplitterCreate(&splitter);
-	page->state = SPLITTER_MORE;
-
-	request.method = "GET";
-	request.url = url;
-	request.headers = source->options->connection->headers;
-	page->transfer = source->http->start(source->client, &request);
-	pfree(url);
-	page->attempts++;
-	source->options->count->requests++;
-	if (page->attempts > 1)
-		source->options->count->retries++;
-	source->starts[source->start_next] = now;
-	source->start_next = (source->start_next + 1) % source->per_minute;
+	PaceTake(source->minute, now);
+	if (source->burst != NULL)
+		PaceTake(source->burst, now);
+	source->options.count->requests++;
 }
 
-/* Let go of a page's request */
+/* Let the caller show progress, and read changed settings */
 static void
-StopPage(Source *source, SourcePage *page)
+Idle(Source *source)
 {
-	if (page->transfer != NULL)
-		source->http->finish(page->transfer);
-	if (page->splitter != NULL)
-		SplitterFree(page->splitter);
-	page->transfer = NULL;
-	page->splitter = NULL;
-}
+	TimestampTz now = GetCurrentTimestamp();
 
-/* Add a page to be asked for */
-static void
-AddPage(Source *source, const char *cursor)
-{
-	SourcePage *page;
-	int64		hash = cursor ? (int64) hash_bytes_extended((const unsigned char *) cursor, strlen(cursor), 0) : 0;
-	ListCell   *lc;
-
-	/* A cursor that comes back would turn for ever */
-	foreach(lc, source->seen)
-		if (cursor != NULL && *(int64 *) lfirst(lc) == hash)
-			FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
-					  "the HR system's pages turn in a circle: a cursor came twice",
-					  "Fetch again; if it stays, tell the provider.");
-	if (list_length(source->seen) >= PAGES_MOST)
-		FetchFail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the HR system's pages do not end",
-				  "Check settings.base_url and the provider's definition.");
-	page = palloc0(sizeof(SourcePage));
-	page->cursor = cursor ? pstrdup(cursor) : NULL;
-	source->pages = lappend(source->pages, page);
-	source->seen = lappend(source->seen, memcpy(palloc(sizeof(int64)), &hash, sizeof(int64)));
-}
-
-/* Look for the next page's cursor in what a page told so far */
-static void
-FollowPage(Source *source, SourcePage *page)
-{
-	bool		found;
-	const char *next;
-
-	if (source->paging == NULL || page->followed)
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+	if (now - source->idled < IDLE_EVERY * 1000)
 		return;
-	next = SplitterCaptured(page->splitter, 0, &found);
-	if (!found)
-		return;
-	page->followed = true;
-	if (next != NULL && next[0] != '\0')
-		AddPage(source, next);
+	source->idled = now;
+	source->options.idle(source->options.arg);
 }
 
 /* Milliseconds to wait before trying again */
 static int64
-BackOff(SourcePage *page, const AnswerFault *fault)
+BackOff(int attempts, const AnswerFault *fault)
 {
-	int64		wait = Min((int64) RETRY_FIRST << Min(page->attempts - 1, 10), RETRY_MOST);
+	int64		wait = Min((int64) RETRY_FIRST << Min(attempts - 1, 10), RETRY_MOST);
 
 	if (fault->wait >= 0)
 		return fault->wait;
 	return wait / 2 + (int64) (pg_prng_double(&pg_global_prng_state) * wait / 2);
 }
 
+/* Fail with a fault, saying how often it was tried */
+static void
+FailWith(const AnswerFault *fault, int attempts)
+{
+	if (fault->again && attempts > 1)
+		FetchFail(fault->sqlerrcode, psprintf("%s, after %d tries", fault->message, attempts), fault->hint);
+	FetchFail(fault->sqlerrcode, fault->message, fault->hint);
+}
+
+/* True if it is worth another try */
+static bool
+MayTryAgain(const AnswerFault *fault, int attempts, int64 wait)
+{
+	return fault->again && attempts <= stakesync_max_retries && wait <= RETRY_AFTER_MOST;
+}
+
+/* Wait until a request may start, and count it */
+static void
+AwaitPace(Source *source)
+{
+	int64		wait;
+
+	while ((wait = WaitForPace(source, GetCurrentTimestamp())) > 0)
+	{
+		source->http->wait(source->client, Min(wait, IDLE_EVERY));
+		Idle(source);
+	}
+	TakePace(source, GetCurrentTimestamp());
+}
+
+/* Ask for a token; what fails in a way that may pass is tried again */
+static void
+LogIn(Source *source)
+{
+	AnswerFault fault = {0};
+
+	for (int attempts = 1;; attempts++)
+	{
+		int64		wait;
+
+		AwaitPace(source);
+		source->logins++;
+		source->worked = false;
+		if (SessionLogin(source->options.session, source->http, source->client, &fault))
+			break;
+		wait = BackOff(attempts, &fault);
+		if (!MayTryAgain(&fault, attempts, wait))
+			FailWith(&fault, attempts);
+		source->options.count->retries++;
+		source->held = Max(source->held, GetCurrentTimestamp() + wait * 1000);
+	}
+	source->options.renewed(source->options.arg);
+}
+
+/* Ask for a token where one is needed */
+static void
+LogInIfNeeded(Source *source)
+{
+	if (SessionNeedsToken(source->options.session) && !SessionHasToken(source->options.session))
+		LogIn(source);
+}
+
+/* Send a request of the definition, and take its whole answer */
+bool
+SourceAsk(Source *source, Jsonb *spec, Exchange *exchange, AnswerFault *fault)
+{
+	Request		request;
+
+	LogInIfNeeded(source);
+	AwaitPace(source);
+	SessionRequest(source->options.session, spec, NULL, NIL, &request);
+	SessionSign(source->options.session, &request);
+	ExchangeRun(source->http, source->client, &request, ASK_BODY_LIMIT, NULL, exchange);
+	return ExchangeIsGood(exchange, fault);
+}
+
+/* Wait so many seconds, showing progress */
+void
+SourcePause(Source *source, int seconds)
+{
+	TimestampTz until = GetCurrentTimestamp() + seconds * USECS_PER_SEC;
+
+	for (TimestampTz now = GetCurrentTimestamp(); now < until; now = GetCurrentTimestamp())
+	{
+		source->http->wait(source->client, Min((until - now) / 1000 + 1, IDLE_EVERY));
+		Idle(source);
+	}
+}
+
+/* Take a record of the splitter */
+static void
+TakeRecord(const char *record, size_t length, const char *key, void *arg)
+{
+	SourcePage *sent = arg;
+	Source	   *source = sent->source;
+	ListPage	   *page = sent->page;
+
+	page->got++;
+	page->hash = hash_combine64(page->hash, hash_bytes_extended((const unsigned char *) record, length, 0));
+	if (page->run->stream->record != NULL)
+		page->run->stream->record(page->run, record, length, key, page->run->stream->record_arg);
+	else
+		source->options.record(page->run, record, length, key, source->options.arg);
+}
+
+/* Make the splitter that cuts a page's records */
+static void
+MakeSplitter(SourcePage *sent)
+{
+	const SourceStream *stream = sent->page->run->stream;
+	SplitterOptions options = {0};
+
+	options.records = DocumentText(stream->spec, "records");
+	options.captures = stream->captures;
+	options.max_record_bytes = (int64) stakesync_max_record_size * 1024;
+	options.max_depth = 512;
+	options.callback = TakeRecord;
+	options.arg = sent;
+	sent->splitter = SplitterCreate(&options);
+	sent->state = SPLITTER_MORE;
+	sent->page->got = 0;
+	sent->page->hash = 0;
+}
+
+/* The address that an answer led to, where it may be asked for */
+static char *
+FollowAddress(Source *source, const char *from, const char *next)
+{
+	const Session *session = source->options.session;
+	size_t		own = session->own_url ? strlen(session->own_url) : 0;
+	char	   *url;
+
+	/* The system names itself, and we reach it by another address */
+	if (own > 0 && strcmp(session->own_url, session->base_url) != 0 && strncmp(next, session->own_url, own) == 0)
+		next = psprintf("%s%s", session->base_url, next + own);
+	url = RequestFollow(from, next);
+	if (url == NULL)
+		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "the HR system's next page is at another host",
+				  "Credentials go to no other host; set settings.base_url to the address that the system gives of itself.");
+	return url;
+}
+
+/* Build the request of a page */
+static void
+MakeRequest(Source *source, SourcePage *sent, Request *request)
+{
+	ListPage	   *page = sent->page;
+	SourceStream *stream = page->run->stream;
+	Jsonb	   *more = stream->incremental ? DocumentMember(stream->spec, "incremental") : NULL;
+
+	SessionRequest(source->options.session, stream->spec, more, PageVariables(page, source->options.since), request);
+	if (page->next != NULL && stream->kind != PAGES_CURSOR)
+		request->url = FollowAddress(source, request->url, page->next);
+	SessionSign(source->options.session, request);
+}
+
+/* Ask for a page */
+static void
+StartPage(Source *source, SourcePage *sent, TimestampTz now)
+{
+	MemoryContext old;
+	Request		request;
+	HttpRequest http = {0};
+
+	LogInIfNeeded(source);
+	MakeSplitter(sent);
+	old = MemoryContextSwitchTo(source->scratch);
+	MakeRequest(source, sent, &request);
+	RequestSend(&request, &http);
+	sent->transfer = source->http->start(source->client, &http);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(source->scratch);
+	sent->login = source->logins;
+	sent->attempts++;
+	if (sent->attempts > 1)
+		source->options.count->retries++;
+	TakePace(source, now);
+}
+
+/* Let go of a page's request */
+static void
+StopPage(Source *source, SourcePage *sent)
+{
+	if (sent->transfer != NULL)
+		source->http->finish(sent->transfer);
+	if (sent->splitter != NULL)
+		SplitterFree(sent->splitter);
+	sent->transfer = NULL;
+	sent->splitter = NULL;
+}
+
+/* True if a list of a definition names a status */
+static bool
+ListsStatus(Jsonb *retry, const char *member, int status)
+{
+	char	   *name = psprintf("%d", status);
+	ListCell   *lc;
+
+	foreach(lc, DocumentTexts(DocumentMember(retry, member)))
+		if (strcmp(lfirst(lc), name) == 0)
+			return true;
+	return false;
+}
+
+/* Say which permission a stream needs */
+static void
+NamePermission(const SourceStream *stream, AnswerFault *fault)
+{
+	char	   *permission = DocumentText(stream->spec, "permission");
+
+	if (permission != NULL)
+		fault->hint = psprintf("Reading %s needs: %s. The guide in stakesync_provider says where.", stream->name, permission);
+}
+
+/* Change a fault as the definition says */
+static void
+Amend(Source *source, SourcePage *sent, int status, AnswerFault *fault)
+{
+	Jsonb	   *retry = source->options.session->retry;
+	int64		wait = DocumentInt(DocumentMember(retry, "wait"), psprintf("%d", status), -1);
+
+	if (ListsStatus(retry, "never", status))
+		fault->again = false;
+	if (fault->wait < 0 && wait >= 0)
+		fault->wait = wait * 1000;
+	if (status == 403)
+		NamePermission(sent->page->run->stream, fault);
+	if (ListsStatus(retry, "smaller_pages", status) && PageShrink(sent->page))
+		fault->again = true;
+}
+
 /* Try a page again later, or fail the fetch */
 static void
-RetryPage(Source *source, SourcePage *page, AnswerFault *fault)
+RetryPage(Source *source, SourcePage *sent, AnswerFault *fault)
 {
-	int64		wait = BackOff(page, fault);
+	int64		wait = BackOff(sent->attempts, fault);
 
-	StopPage(source, page);
-	if (!fault->again || page->attempts > stakesync_max_retries || wait > RETRY_AFTER_MOST)
-	{
-		if (fault->again && page->attempts > 1)
-			FetchFail(fault->sqlerrcode,
-					  psprintf("%s, after %d tries", fault->message, page->attempts), fault->hint);
-		FetchFail(fault->sqlerrcode, fault->message, fault->hint);
-	}
-	page->due = GetCurrentTimestamp() + wait * 1000;
+	StopPage(source, sent);
+	if (!MayTryAgain(fault, sent->attempts, wait))
+		FailWith(fault, sent->attempts);
+	sent->due = GetCurrentTimestamp() + wait * 1000;
+
+	/* A pause that was asked for is for all */
+	if (fault->wait >= 0)
+		source->held = Max(source->held, sent->due);
 }
 
 /* The words for a body that is not what it ought to be */
 static void
-JudgeBody(Source *source, SourcePage *page, AnswerFault *fault)
+JudgeBody(Source *source, SourcePage *sent, AnswerFault *fault)
 {
-	const char *message = SplitterMessage(page->splitter);
-	const char *type = source->http->header(page->transfer, "content-type");
+	const char *message = SplitterMessage(sent->splitter);
+	const char *type = source->http->header(sent->transfer, "content-type");
 
 	AnswerIsNoJson(type, psprintf("the HR system's answer cannot be read: %s", message ? message : "it is empty"), fault);
-	switch (page->state)
+	switch (sent->state)
 	{
 		case SPLITTER_CUT_OFF:
 			fault->sqlerrcode = ERRCODE_CONNECTION_FAILURE;
@@ -286,137 +417,343 @@ JudgeBody(Source *source, SourcePage *page, AnswerFault *fault)
 	}
 }
 
+/* True unless an answer with a good status says that it is a refusal */
+static bool
+SaysSuccess(const SourcePage *sent, AnswerFault *fault)
+{
+	const SourceStream *stream = sent->page->run->stream;
+	Jsonb	   *success = DocumentMember(stream->spec, "success");
+	bool		found;
+	const char *text;
+
+	if (stream->success_at < 0)
+		return true;
+	text = SplitterCaptured(sent->splitter, stream->success_at, &found);
+	if (!found || (text != NULL && strcmp(text, DocumentText(success, "equals")) == 0))
+		return true;
+	fault->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+	fault->message = psprintf("the HR system refused, in an answer with a good status: %s is not %s",
+							  DocumentText(success, "path"), DocumentText(success, "equals"));
+	fault->hint = "Fetch again later.";
+	fault->again = true;
+	fault->wait = -1;
+	return false;
+}
+
+/* True if a refusal is one that the stream may live without */
+static bool
+MayBeRefused(SourcePage *sent, int status)
+{
+	SourceStream *stream = sent->page->run->stream;
+
+	if (!stream->optional || (status != 403 && status != 404))
+		return false;
+
+	/* One person without rows is no refusal of the stream */
+	if (sent->page->run->id == NULL || status == 403)
+		stream->refused = status;
+	return true;
+}
+
+/* True if an answer refuses the token; of one from before this fetch that never worked since, some systems say 403 */
+static bool
+RefusesToken(const Source *source, const SourcePage *sent, int status)
+{
+	if (status == 403)
+		return sent->login != source->logins || (source->logins == 0 && !source->worked);
+	return status == 401;
+}
+
+/* True if the token was refused, and another one is at hand */
+static bool
+RenewToken(Source *source, SourcePage *sent, int status)
+{
+	Session    *session = source->options.session;
+
+	if (!SessionNeedsToken(session) || !RefusesToken(source, sent, status))
+		return false;
+	if (sent->login == source->logins)
+	{
+		/* A token of before this fetch gets its chance; so does one that had worked */
+		if (!source->worked && source->logins > 0)
+			return false;
+		session->token = NULL;
+		source->worked = false;
+	}
+	StopPage(source, sent);
+	sent->attempts--;
+	return true;
+}
+
+/* Wait where the system says that its allowance is used up */
+static void
+HeedAllowance(Source *source, SourcePage *sent)
+{
+	Jsonb	   *retry = source->options.session->retry;
+	char	   *remaining = DocumentText(retry, "remaining_header");
+	char	   *reset = DocumentText(retry, "reset_header");
+	const char *left = remaining ? source->http->header(sent->transfer, remaining) : NULL;
+	int64		wait;
+
+	if (left == NULL || reset == NULL || strcmp(left, "0") != 0)
+		return;
+	wait = AnswerReadWait(source->http->header(sent->transfer, reset));
+	if (wait > 0 && wait <= RETRY_AFTER_MOST)
+		source->held = Max(source->held, GetCurrentTimestamp() + wait * 1000);
+}
+
+/* The wait that an answer asks for, in whichever header */
+static const char *
+WaitHeader(const Source *source, SourcePage *sent)
+{
+	const char *after = source->http->header(sent->transfer, "retry-after");
+	char	   *reset = DocumentText(source->options.session->retry, "reset_header");
+
+	return after != NULL || reset == NULL ? after : source->http->header(sent->transfer, reset);
+}
+
+/* Count a page that is done */
+static void
+CountPage(Source *source, SourcePage *sent)
+{
+	SourceCount *count = source->options.count;
+	PageRun    *run = sent->page->run;
+
+	count->bytes += source->http->wire_bytes(sent->transfer);
+	if (run->stream->position != 0 || run->batch != 0)
+		return;
+	count->pages++;
+	if (run->stream->total_at >= 0 && run->total >= 0)
+		count->expected = run->total;
+}
+
 /* A page's transfer is over: done, again later, or the end of the fetch */
 static bool
-EndPage(Source *source, SourcePage *page)
+EndPage(Source *source, SourcePage *sent)
 {
 	AnswerFault fault = {0};
-	HttpOutcome outcome = source->http->outcome(page->transfer);
-	int			status = source->http->status(page->transfer);
+	HttpOutcome outcome = source->http->outcome(sent->transfer);
+	int			status = source->http->status(sent->transfer);
+	bool		good = AnswerIsGood(outcome, status, source->http->message(sent->transfer), WaitHeader(source, sent), &fault);
 
-	if (!AnswerIsGood(outcome, status, source->http->message(page->transfer),
-					  source->http->header(page->transfer, "retry-after"), &fault))
+	if (!good && outcome == HTTP_ANSWERED)
 	{
-		RetryPage(source, page, &fault);
+		if (RenewToken(source, sent, status))
+			return false;
+		if (MayBeRefused(sent, status))
+		{
+			sent->page->run->open--;
+			sent->page->run->total = -1;
+			sent->page->run->offset = -1;
+			sent->page->run->known = true;
+			StopPage(source, sent);
+			return true;
+		}
+		Amend(source, sent, status, &fault);
+	}
+	if (good)
+	{
+		source->worked = true;
+		sent->state = SplitterFinish(sent->splitter);
+		good = SaysSuccess(sent, &fault);
+		if (good && sent->state != SPLITTER_DONE)
+		{
+			JudgeBody(source, sent, &fault);
+			good = false;
+		}
+	}
+	if (!good)
+	{
+		RetryPage(source, sent, &fault);
 		return false;
 	}
-	page->state = SplitterFinish(page->splitter);
-	if (page->state != SPLITTER_DONE)
-	{
-		JudgeBody(source, page, &fault);
-		RetryPage(source, page, &fault);
-		return false;
-	}
-	FollowPage(source, page);
-
-	/* Silence is no end: people would be taken for gone */
-	if (source->paging != NULL && !page->followed)
-		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
-				  psprintf("the HR system's answer does not say whether another page follows: there is no %s in it",
-						   DocumentText(source->paging, "next")),
-				  "Fetch again; if it stays, tell the provider.");
-	source->options->count->pages++;
-	source->options->count->bytes += source->http->wire_bytes(page->transfer);
-	StopPage(source, page);
+	HeedAllowance(source, sent);
+	PageDone(sent->page, sent->splitter, source->http->header(sent->transfer, "link"));
+	CountPage(source, sent);
+	StopPage(source, sent);
 	return true;
 }
 
 /* Take what came of a page; true if the page is done */
 static bool
-ReadPage(Source *source, SourcePage *page)
+ReadPage(Source *source, SourcePage *sent)
 {
 	const char *data;
 	size_t		length;
 
-	while ((length = source->http->read(page->transfer, &data)) > 0)
+	while ((length = source->http->read(sent->transfer, &data)) > 0)
 	{
 		/* The body of a refusal is not for us */
-		if (source->http->status(page->transfer) / 100 != 2)
+		if (source->http->status(sent->transfer) / 100 != 2)
 			continue;
-		page->state = SplitterFeed(page->splitter, data, length);
-		if (page->state > SPLITTER_DONE)
+		sent->state = SplitterFeed(sent->splitter, data, length);
+		if (sent->state > SPLITTER_DONE)
 		{
 			AnswerFault fault = {0};
 
-			JudgeBody(source, page, &fault);
-			RetryPage(source, page, &fault);
+			if (SaysSuccess(sent, &fault))
+				JudgeBody(source, sent, &fault);
+			RetryPage(source, sent, &fault);
 			return false;
 		}
-		FollowPage(source, page);
+		PageFollow(sent->page, sent->splitter);
 	}
-	if (source->http->outcome(page->transfer) == HTTP_RUNNING)
+	if (source->http->outcome(sent->transfer) == HTTP_RUNNING)
 		return false;
-	return EndPage(source, page);
+	return EndPage(source, sent);
+}
+
+/* The next person's line of pages; NULL if none is left */
+static PageRun *
+NextOfEach(Source *source)
+{
+	const char *id = source->each && !source->each->refused ? source->next_id(source->next_arg) : NULL;
+	PageRun    *run;
+
+	if (id == NULL)
+	{
+		source->each = NULL;
+		return NULL;
+	}
+	run = PageRunCreate(source->each, 0, id);
+	source->runs = lappend(source->runs, run);
+	return run;
+}
+
+/* A page that may be asked for now; NULL if none */
+static ListPage *
+NextPage(Source *source)
+{
+	PageRun    *run;
+	ListCell   *lc;
+
+	foreach(lc, source->runs)
+	{
+		ListPage	   *page;
+
+		run = lfirst(lc);
+		page = run->stream->refused ? NULL : PageRunNext(run);
+		if (page != NULL)
+			return page;
+	}
+	run = NextOfEach(source);
+	return run ? PageRunNext(run) : NULL;
+}
+
+/* Make pages under way, as many as may be */
+static void
+AddPages(Source *source)
+{
+	ListPage	   *page;
+
+	while (list_length(source->pages) < source->connections && (page = NextPage(source)) != NULL)
+	{
+		SourcePage *sent = palloc0(sizeof(SourcePage));
+
+		sent->source = source;
+		sent->page = page;
+		source->pages = lappend(source->pages, sent);
+	}
 }
 
 /* Start the pages that are due; returns milliseconds until another may be */
 static int64
 StartDue(Source *source)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	int			running = 0;
 	int64		wait = IDLE_EVERY;
 	ListCell   *lc;
 
-	foreach(lc, source->pages)
-		running += ((SourcePage *) lfirst(lc))->transfer != NULL;
+	AddPages(source);
 	foreach(lc, source->pages)
 	{
-		SourcePage *page = lfirst(lc);
+		SourcePage *sent = lfirst(lc);
+		TimestampTz now = GetCurrentTimestamp();
 		int64		pause;
 
-		if (page->transfer != NULL || running >= source->connections)
+		if (sent->transfer != NULL)
 			continue;
-		pause = page->due > now ? (page->due - now) / 1000 + 1 : PaceWait(source, now);
+		pause = sent->due > now ? (sent->due - now) / 1000 + 1 : WaitForPace(source, now);
 		if (pause > 0)
-		{
 			wait = Min(wait, pause);
-			continue;
-		}
-		StartPage(source, page, now);
-		running++;
+		else
+			StartPage(source, sent, now);
 	}
 	return wait;
 }
 
-/* Let the caller show progress, and read changed settings */
+/* Forget a page that is done, and its line if it was the last one */
 static void
-Idle(Source *source)
+ForgetPage(Source *source, SourcePage *sent)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	PageRun    *run = sent->page->run;
 
-	if (ConfigReloadPending)
+	source->pages = list_delete_ptr(source->pages, sent);
+	if (sent->page->next != NULL)
+		pfree(sent->page->next);
+	pfree(sent->page);
+	pfree(sent);
+	if (run->open == 0 && (run->stream->refused || PageRunOver(run)))
 	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
+		source->runs = list_delete_ptr(source->runs, run);
+		PageRunFree(run);
 	}
-	if (now - source->idled < IDLE_EVERY * 1000)
-		return;
-	source->idled = now;
-	source->options->idle(source->options->arg);
 }
 
 /* Read pages until none is left */
 static void
 ReadPages(Source *source)
 {
-	while (source->pages != NIL)
+	MemoryContext old = MemoryContextSwitchTo(source->context);
+
+	while (source->runs != NIL || source->each != NULL)
 	{
 		int64		wait = StartDue(source);
-		List	   *pages = list_copy(source->pages);
+		List	   *pages;
 		ListCell   *lc;
 
+		if (source->pages == NIL)
+			break;
+		pages = list_copy(source->pages);
 		source->http->wait(source->client, wait);
 		foreach(lc, pages)
 		{
-			SourcePage *page = lfirst(lc);
+			SourcePage *sent = lfirst(lc);
 
-			if (page->transfer != NULL && ReadPage(source, page))
-				source->pages = list_delete_ptr(source->pages, page);
+			if (sent->transfer != NULL && ReadPage(source, sent))
+				ForgetPage(source, sent);
 		}
 		list_free(pages);
 		Idle(source);
 	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Read all pages of streams */
+void
+SourceRead(Source *source, List *streams)
+{
+	MemoryContext old = MemoryContextSwitchTo(source->context);
+	ListCell   *lc;
+
+	foreach(lc, streams)
+	{
+		SourceStream *stream = lfirst(lc);
+
+		for (int batch = 0; batch < Max(list_length(stream->batches), 1); batch++)
+			source->runs = lappend(source->runs, PageRunCreate(stream, batch, NULL));
+	}
+	MemoryContextSwitchTo(old);
+	ReadPages(source);
+}
+
+/* Read a stream once for each person */
+void
+SourceReadEach(Source *source, SourceStream *stream, const char *(*next_id) (void *arg), void *arg)
+{
+	source->each = stream;
+	source->next_id = next_id;
+	source->next_arg = arg;
+	ReadPages(source);
 }
 
 /* A limit as something that can be worked with */
@@ -426,41 +763,44 @@ Clamp(int64 limit, int most)
 	return (int) Max(1, Min(limit, most));
 }
 
-/* Read all pages of a stream */
-void
-SourceRead(const SourceOptions *options)
+/* Open a source */
+Source *
+SourceOpen(const SourceOptions *options)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "stakesync source",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Source		source = {0};
+	Source	   *source = palloc0(sizeof(Source));
+	Jsonb	   *burst = DocumentMember(options->limits, "burst");
+	int			per_minute = Clamp(DocumentInt(options->session->settings, "requests_per_minute",
+											   DocumentInt(options->limits, "per_minute", 600)), PER_MINUTE_MOST);
 	HttpOptions http;
-	Jsonb	   *limits = DocumentMember(options->connection->provider->definition, "limits");
 
-	source.options = options;
-	source.http = TalkHttp();
-	source.paging = DocumentMember(options->stream, "pages");
-	if (source.paging != NULL)
-		source.captures = list_make1(DocumentText(source.paging, "next"));
-	source.connections = Clamp(DocumentInt(limits, "connections", 1), CONNECTIONS_MOST);
-	source.per_minute = Clamp(DocumentInt(options->connection->settings, "requests_per_minute",
-										  DocumentInt(limits, "per_minute", 600)), PER_MINUTE_MOST);
-	source.starts = palloc0(sizeof(TimestampTz) * source.per_minute);
+	source->context = context;
+	source->scratch = AllocSetContextCreate(context, "stakesync request", ALLOCSET_DEFAULT_SIZES);
+	source->options = *options;
+	source->http = TalkHttp();
+	source->connections = Clamp(DocumentInt(options->limits, "connections", 1), CONNECTIONS_MOST);
+	source->minute = PaceCreate(per_minute, 60);
+	if (burst != NULL)
+		source->burst = PaceCreate(Clamp(DocumentInt(burst, "requests", 1), PER_MINUTE_MOST),
+								   Clamp(DocumentInt(burst, "seconds", 1), 3600));
+
+	/* What the last minute saw counts, as if it had been just now */
+	for (int64 i = 0; i < Min(options->lately, per_minute); i++)
+		PaceTake(source->minute, GetCurrentTimestamp());
 	TalkOptions(&http);
-	http.max_connections = source.connections;
-	source.idled = GetCurrentTimestamp();
-	source.client = source.http->open(&http);
-
-	PG_TRY();
-	{
-		AddPage(&source, NULL);
-		ReadPages(&source);
-	}
-	PG_FINALLY();
-	{
-		source.http->close(source.client);
-	}
-	PG_END_TRY();
+	http.max_connections = source->connections;
+	source->idled = GetCurrentTimestamp();
+	source->client = source->http->open(&http);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	return source;
+}
+
+/* Close a source, whatever is under way */
+void
+SourceClose(Source *source)
+{
+	source->http->close(source->client);
+	MemoryContextDelete(source->context);
 }

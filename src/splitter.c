@@ -5,7 +5,8 @@
  * size. Outside the records, in the envelope, it checks the grammar byte by
  * byte and keeps a stack of containers; each frame knows its place in a small
  * trie of the paths asked for (records and captures), so that what lies on no
- * path is passed over in flat memory. Inside a record it only follows strings
+ * path is passed over in flat memory. What the path of the records names must
+ * come, once in each object or array that it is in. Inside a record it only follows strings
  * and brackets, fast: the mapping checks a record's grammar when it reads it.
  *
  * A record that lies whole in one piece is handed over from there; otherwise
@@ -31,13 +32,15 @@ typedef struct SplitNode
 	int			count;
 	struct SplitNode **children;
 	const PathStep **steps;		/* how to get to each */
-	struct SplitNode *each;		/* a record: every element or member */
+	struct SplitNode *each;		/* towards the records: all of them */
+	struct SplitNode *way;		/* towards the records: one of the children */
 
 	/* What is wanted here */
 	char		container;		/* on the way to the records: '{' or '[' */
 	bool		once;			/* on the way to the records, comes once */
+	bool		repeated;		/* below [*] or .* */
 	bool		record;
-	bool		seen;
+	bool		seen;			/* since what it is in began */
 	int			capture;		/* position in captures, or -1 */
 } SplitNode;
 
@@ -91,7 +94,8 @@ struct RecordSplitter
 	SplitterOptions options;
 	MemoryContext context;		/* all that the splitter keeps */
 	SplitNode  *root;
-	SplitNode  *target;			/* what holds the records, or the record */
+	SplitNode  *target;			/* comes once and holds records, or is one */
+	bool		keyed;			/* the path of the records has .* */
 	int			capture_count;
 	Capture    *captures;
 
@@ -132,7 +136,8 @@ struct RecordSplitter
 	bool		after_backslash;
 	const char *start;			/* in the present piece */
 	StringInfoData record;
-	StringInfoData key;
+	StringInfoData name;		/* of a member of the envelope */
+	StringInfoData key;			/* name of the member that .* led through last */
 };
 
 static void Fail(RecordSplitter *splitter, SplitterState state, const char *p,
@@ -185,17 +190,6 @@ CreateNode(const Path *path, int count)
 	return node;
 }
 
-/* True if two steps are the same */
-static bool
-SameStep(const PathStep *a, const PathStep *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	if (a->kind == PATH_MEMBER)
-		return a->length == b->length && memcmp(a->name, b->name, a->length) == 0;
-	return a->index == b->index;
-}
-
 /* Find or make the node below by a path's step */
 static SplitNode *
 AddChild(SplitNode *node, const Path *path, int step)
@@ -204,7 +198,7 @@ AddChild(SplitNode *node, const Path *path, int step)
 
 	for (int i = 0; i < node->count; i++)
 	{
-		if (SameStep(node->steps[i], &path->steps[step]))
+		if (PathStepsEqual(node->steps[i], &path->steps[step], 1))
 			return node->children[i];
 	}
 
@@ -242,7 +236,7 @@ ParseEnvelopePath(const char *text, const char *owner)
 	return path;
 }
 
-/* True for the step that ends a path of records */
+/* True for a step to several values */
 static bool
 StepIsEach(const PathStep *step)
 {
@@ -256,28 +250,30 @@ AddRecords(RecordSplitter *splitter, const char *text)
 	Path	   *path = ParseEnvelopePath(text, "the records");
 	SplitNode  *node = splitter->root;
 
+	node->once = true;
 	for (int i = 0; i < path->count; i++)
 	{
 		const PathStep *step = &path->steps[i];
 		bool		object = step->kind == PATH_MEMBER || step->kind == PATH_MEMBERS;
+		bool		repeated = node->repeated || StepIsEach(step);
 
 		node->container = object ? '{' : '[';
-		node->once = true;
-		splitter->target = node;
-		if (!StepIsEach(step))
-			node = AddChild(node, path, i);
-		else if (i < path->count - 1)
-			PathError(text, "the records", path->steps[i + 1].offset,
-					  "[*] or .* comes last.");
-		else
+		if (!node->repeated)
+			splitter->target = node;
+		if (step->kind == PATH_MEMBERS)
+			splitter->keyed = true;
+		if (StepIsEach(step))
 			node = node->each = CreateNode(path, i + 1);
+		else
+		{
+			node = node->way = AddChild(node, path, i);
+			node->once = true;
+		}
+		node->repeated = repeated;
 	}
 	node->record = true;
-	if (path->count == 0 || !StepIsEach(&path->steps[path->count - 1]))
-	{
-		node->once = true;
+	if (!node->repeated)
 		splitter->target = node;
-	}
 }
 
 /* Put the path of a capture into the trie */
@@ -325,6 +321,7 @@ SplitterCreate(const SplitterOptions *options)
 	splitter->brackets = palloc0(options->max_depth / 8 + 1);
 	initStringInfo(&splitter->token);
 	initStringInfo(&splitter->record);
+	initStringInfo(&splitter->name);
 	initStringInfo(&splitter->key);
 
 	if (options->records != NULL)
@@ -407,6 +404,8 @@ PushFrame(RecordSplitter *splitter, const char *p)
 	frame->node = splitter->node;
 	frame->object = *p == '{';
 	frame->index = 0;
+	if (frame->node != NULL && frame->node->way != NULL)
+		frame->node->way->seen = false;
 	splitter->place = frame->object ? AT_FIRST_NAME : AT_FIRST_ELEMENT;
 }
 
@@ -559,9 +558,14 @@ FindMember(RecordSplitter *splitter, SplitNode *node)
 	{
 		const PathStep *step = node->steps[i];
 
-		if (step->kind == PATH_MEMBER && step->length == splitter->key.len &&
-			memcmp(step->name, splitter->key.data, step->length) == 0)
+		if (step->kind == PATH_MEMBER && step->length == splitter->name.len &&
+			memcmp(step->name, splitter->name.data, step->length) == 0)
 			return node->children[i];
+	}
+	if (node->each != NULL)
+	{
+		resetStringInfo(&splitter->key);
+		appendBinaryStringInfo(&splitter->key, splitter->name.data, splitter->name.len);
 	}
 	return node->each;
 }
@@ -576,7 +580,7 @@ EndName(RecordSplitter *splitter, const char *p)
 	splitter->node = NULL;
 	if (!splitter->keep)
 		return;
-	if (TokenText(splitter, &splitter->key))
+	if (TokenText(splitter, &splitter->name))
 		splitter->node = FindMember(splitter, node);
 	else if (node->each != NULL)
 		Fail(splitter, SPLITTER_OTHER_SHAPE, p,
@@ -752,7 +756,7 @@ EndRecord(RecordSplitter *splitter, const char *p)
 	const SplitterOptions *options = &splitter->options;
 	const char *record = splitter->start;
 	size_t		length = p - splitter->start;
-	const char *key = NULL;
+	const char *key = splitter->keyed ? splitter->key.data : NULL;
 
 	if (splitter->record.len > 0)
 	{
@@ -760,10 +764,6 @@ EndRecord(RecordSplitter *splitter, const char *p)
 		record = splitter->record.data;
 		length = splitter->record.len;
 	}
-	if (splitter->depth > 0 && splitter->frames[splitter->depth - 1].object &&
-		splitter->target->each == splitter->node)
-		key = splitter->key.data;
-
 	EndValue(splitter);
 	splitter->records++;
 	options->callback(record, length, key, options->arg);
@@ -916,10 +916,26 @@ BeginElement(RecordSplitter *splitter, const char *p)
 	return BeginValue(splitter, p);
 }
 
+/* Kind of value that a place on the way to the records wants, in words */
+static const char *
+WantedInWords(const SplitNode *node)
+{
+	return KindInWords(node->record ? '{' : node->container);
+}
+
 /* Close the innermost container */
 static const char *
 PopFrame(RecordSplitter *splitter, const char *p)
 {
+	SplitNode  *node = splitter->frames[splitter->depth - 1].node;
+
+	/* What comes but once is missed at the end of the document */
+	if (node != NULL && node->repeated && node->way != NULL && !node->way->seen)
+	{
+		Fail(splitter, SPLITTER_OTHER_SHAPE, p, "expected %s at %s, found nothing",
+			 WantedInWords(node->way), node->way->label);
+		return p;
+	}
 	splitter->depth--;
 	EndValue(splitter);
 	return p + 1;
@@ -1053,7 +1069,7 @@ SplitterFinish(RecordSplitter *splitter)
 		Fail(splitter, SPLITTER_CUT_OFF, NULL, "the answer is empty");
 	else if (splitter->state == SPLITTER_DONE && target != NULL && !target->seen)
 		Fail(splitter, SPLITTER_OTHER_SHAPE, NULL, "expected %s at %s, found nothing",
-			 KindInWords(target->record ? '{' : target->container), target->label);
+			 WantedInWords(target), target->label);
 	return splitter->state;
 }
 

@@ -12,16 +12,17 @@ typedef struct RecordSplitter RecordSplitter;
 
 /*
  * Takes one record as the source wrote it, not terminated. Called from
- * SplitterFeed, so it may raise errors. key is the member's name where the
- * records are members of an object, else NULL.
+ * SplitterFeed, so it may raise errors. key is the name of the member that the
+ * last .* in the path of the records led through, else NULL.
  */
 typedef void (*RecordCallback) (const char *record, size_t length,
 								const char *key, void *arg);
 
 typedef struct SplitterOptions
 {
-	const char *records;		/* "$.results[*]", "$[*]", "$", "$.data.*" ...;
-								 * NULL where only captures are wanted */
+	const char *records;		/* "$.results[*]", "$", "$.data.*",
+								 * "$.data[*].fields" ...; NULL where only
+								 * captures are wanted */
 	List	   *captures;		/* of char *: paths of scalars in the envelope,
 								 * "$.next", "$.paging.total" */
 	int64		max_record_bytes;

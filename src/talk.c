@@ -2,17 +2,17 @@
 
 #include "access/xact.h"
 #include "document.h"
+#include "exchange.h"
 #include "fmgr.h"
 #include "guc.h"
 #include "lib/stringinfo.h"
-#include "mapping.h"
 #include "miscadmin.h"
 #include "talk.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 
-/* The answer to a check is small */
-#define TALK_BODY_LIMIT (1024 * 1024)
+/* The answer to a check is small, one person's record may be larger */
+#define TALK_BODY_LIMIT (16 * 1024 * 1024)
 
 /* The HTTP library, loaded when first asked for */
 const HttpApi *
@@ -48,24 +48,6 @@ TalkOptions(HttpOptions *options)
 	options->idle_timeout = stakesync_idle_timeout;
 	options->max_expansion = 200;
 	options->user_agent = "stakesync/" STAKESYNC_VERSION;
-}
-
-/* Append a list of texts as a JSON array member */
-static void
-AppendTexts(StringInfo buf, const char *key, List *texts)
-{
-	ListCell   *lc;
-
-	appendStringInfoChar(buf, ',');
-	escape_json(buf, key);
-	appendStringInfoString(buf, ":[");
-	foreach(lc, texts)
-	{
-		if (foreach_current_index(lc) > 0)
-			appendStringInfoChar(buf, ',');
-		escape_json(buf, lfirst(lc));
-	}
-	appendStringInfoChar(buf, ']');
 }
 
 /* Refuse to wait where the caller's transaction wrote already */
@@ -107,116 +89,230 @@ AwaitAnswer(Courier *courier)
 	return text;
 }
 
-/* True if the answer was good and held what was expected; else why not */
-bool
-TalkOnce(const Talk *talk, AnswerFault *fault)
+/* A request for the worker as JSON */
+static void
+WriteRequest(StringInfo buf, const TalkRequest *request)
 {
-	StringInfoData task;
+	appendStringInfoChar(buf, '{');
+	DocumentAppend(buf, "expect", request->expect);
+	DocumentAppend(buf, "find", request->find);
+	appendStringInfo(buf, ",\"whole\":%s,\"without_login\":%s", request->whole ? "true" : "false",
+					 request->without_login ? "true" : "false");
+	DocumentAppendMember(buf, "request", request->request);
+	DocumentAppendMember(buf, "variables", request->variables);
+	DocumentAppendMember(buf, "keeps", request->keeps);
+	appendStringInfoChar(buf, '}');
+}
+
+/* The task for the worker as JSON */
+static char *
+WriteTask(const Session *session, const TalkRequest *requests, int count)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "{\"session\":%s,\"requests\":[", SessionWrite(session));
+	for (int i = 0; i < count; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(&buf, ',');
+		WriteRequest(&buf, &requests[i]);
+	}
+	appendStringInfoString(&buf, "]}");
+	return buf.data;
+}
+
+/* Read one answer of the worker */
+static void
+ReadAnswer(Jsonb *told, TalkAnswer *answer)
+{
+	memset(answer, 0, sizeof(TalkAnswer));
+	answer->good = DocumentBool(told, "good", false);
+	answer->status = (int) DocumentInt(told, "status", 0);
+	answer->found = DocumentText(told, "found");
+	answer->body = DocumentText(told, "body");
+	answer->noted = DocumentText(told, "noted");
+	answer->fault.sqlerrcode = (int) DocumentInt(told, "sqlerrcode", ERRCODE_INTERNAL_ERROR);
+	answer->fault.message = DocumentText(told, "message");
+	answer->fault.hint = DocumentText(told, "hint");
+}
+
+/* Do the requests, one after the other */
+void
+TalkAll(Session *session, const TalkRequest *requests, int count, TalkAnswer *answers)
+{
+	char	   *task;
 	Courier    *courier;
-	Jsonb	   *answer;
-	char	   *shape;
+	Jsonb	   *told;
+	Session    *after;
+	ListCell   *lc;
 
 	CheckNothingWritten();
-	initStringInfo(&task);
-	appendStringInfoChar(&task, '{');
-	DocumentAppend(&task, "method", talk->method);
-	DocumentAppend(&task, "url", talk->url);
-	DocumentAppend(&task, "body", talk->body);
-	DocumentAppend(&task, "expect", talk->expect);
-	AppendTexts(&task, "headers", talk->headers);
-	appendStringInfoChar(&task, '}');
-	courier = CourierStart(COURIER_TALK, task.data, "request");
-	explicit_bzero(task.data, task.len);
+	task = WriteTask(session, requests, count);
+	courier = CourierStart(COURIER_TALK, task, "request");
+	explicit_bzero(task, strlen(task));
 
-	answer = DocumentRead(AwaitAnswer(courier));
-	if (!AnswerIsGood((HttpOutcome) DocumentInt(answer, "outcome", HTTP_FAILED),
-					  (int) DocumentInt(answer, "status", 0),
-					  DocumentText(answer, "message"), NULL, fault))
-		return false;
-	shape = DocumentText(answer, "shape");
-	if (shape == NULL)
-		return true;
-	AnswerIsNoJson(DocumentText(answer, "content_type"), shape, fault);
-	return false;
+	told = DocumentRead(AwaitAnswer(courier));
+	after = SessionRead(DocumentMember(told, "session"));
+	session->credentials = after->credentials;
+	session->token = after->token;
+	session->expires = after->expires;
+	session->renewed = session->renewed || after->renewed;
+	foreach(lc, DocumentElements(DocumentMember(told, "answers")))
+		ReadAnswer(lfirst(lc), &answers[foreach_current_index(lc)]);
 }
 
-/* Why a body does not hold the value expected; NULL if it does */
-static const char *
-JudgeBody(const char *expect, StringInfo body)
+/* One of them */
+bool
+TalkOnce(Session *session, const TalkRequest *request, TalkAnswer *answer)
 {
-	MappingRule rule = {.field = "expect", .path = expect, .type = VALUE_TEXT};
-	MappingOptions options = {.id_path = expect};
-	MappedRecord record = {0};
-
-	if (body->len == 0)
-		return "the HR system answered with nothing";
-	MappingApply(MappingCompile(list_make1(&rule), &options), body->data, body->len, &record);
-	if (record.error != NULL)
-		return "the HR system answered with something that is not JSON";
-	if (record.values[0].state != MAPPED_VALUE)
-		return psprintf("the HR system's answer holds no %s", expect);
-	return NULL;
+	TalkAll(session, request, 1, answer);
+	return answer->good;
 }
 
-/* Collect the whole answer */
-static HttpOutcome
-ReadWhole(const HttpApi *http, HttpClient *client, HttpTransfer *transfer, StringInfo body)
+/* What the worker works with */
+typedef struct TalkWork
 {
-	for (;;)
+	Session    *session;
+	const HttpApi *http;
+	HttpClient *client;
+	bool		fresh;			/* the token was asked for just now */
+} TalkWork;
+
+/* The variables of a request */
+static List *
+ReadVariables(Jsonb *document)
+{
+	List	   *variables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, DocumentKeys(document))
 	{
-		const char *data;
-		size_t		length = http->read(transfer, &data);
+		char	   *name = lfirst(lc);
+		Jsonb	   *list = DocumentMember(document, name);
+		char	   *text = DocumentText(document, name);
+		int64		number = DocumentInt(document, name, -1);
 
-		if (body->len + length > TALK_BODY_LIMIT)
-			return HTTP_TOO_LARGE;
-		appendBinaryStringInfo(body, data, length);
-		if (length == 0 && http->outcome(transfer) != HTTP_RUNNING)
-			return http->outcome(transfer);
-		if (length == 0)
-			http->wait(client, 1000);
+		if (list != NULL)
+			variables = RequestVariableList(variables, name, DocumentTexts(list));
+		else if (number >= 0)
+			variables = RequestVariableNumber(variables, name, number);
+		else
+			variables = RequestVariableText(variables, name, text);
 	}
+	return variables;
 }
 
-/* The worker's side: do the exchange and send the answer */
+/* Ask for a token where one is needed */
+static bool
+LogIn(TalkWork *work, AnswerFault *fault)
+{
+	if (!SessionNeedsToken(work->session) || SessionHasToken(work->session))
+		return true;
+	work->fresh = true;
+	return SessionLogin(work->session, work->http, work->client, fault);
+}
+
+/* Send a request; once more with a new token where the old one is refused */
+static bool
+Ask(TalkWork *work, Jsonb *asked, Exchange *exchange, AnswerFault *fault)
+{
+	bool		plain = DocumentBool(asked, "without_login", false);
+	bool		login = !plain && SessionNeedsToken(work->session);
+	Jsonb	   *spec = DocumentMember(asked, "request");
+	List	   *variables = ReadVariables(DocumentMember(asked, "variables"));
+	Request		request;
+
+	if (login && !LogIn(work, fault))
+		return false;
+	if (plain)
+		SessionRequestPlain(work->session, spec, variables, &request);
+	else
+		SessionRequest(work->session, spec, NULL, variables, &request);
+	SessionSign(work->session, &request);
+	ExchangeRun(work->http, work->client, &request, TALK_BODY_LIMIT,
+				DocumentText(work->session->retry, "remaining_header"), exchange);
+	if (login && (exchange->status == 401 || exchange->status == 403) && !work->fresh)
+	{
+		work->session->token = NULL;
+		return Ask(work, asked, exchange, fault);
+	}
+	return ExchangeIsGood(exchange, fault);
+}
+
+/* Judge the body, and take of it what is wanted */
+static bool
+TakeBody(TalkWork *work, Jsonb *asked, const Exchange *exchange, StringInfo answer, AnswerFault *fault)
+{
+	char	   *expect = DocumentText(asked, "expect");
+	char	   *find = DocumentText(asked, "find");
+	Jsonb	   *keeps = DocumentMember(asked, "keeps");
+	const char *error = NULL;
+	char	   *value = expect ? ExchangeFind(exchange->body.data, exchange->body.len, expect, &error) : NULL;
+
+	if (expect != NULL && value == NULL)
+	{
+		AnswerIsNoJson(exchange->content_type, error ? error : psprintf("the HR system's answer holds no %s", expect), fault);
+		return false;
+	}
+	if (keeps != NULL && !SessionKeep(work->session, keeps, exchange->body.data, exchange->body.len))
+	{
+		AnswerIsNoJson(exchange->content_type, "the HR system's answer holds no credentials", fault);
+		return false;
+	}
+	if (find != NULL)
+		DocumentAppend(answer, "found", ExchangeFind(exchange->body.data, exchange->body.len, find, &error));
+	if (DocumentBool(asked, "whole", false))
+		DocumentAppend(answer, "body", exchange->body.data);
+	return true;
+}
+
+/* Do one request and append its answer */
+static void
+AnswerRequest(TalkWork *work, Jsonb *asked, StringInfo answer)
+{
+	Exchange	exchange = {0};
+	AnswerFault fault = {0};
+	bool		good;
+
+	appendStringInfoChar(answer, '{');
+	good = Ask(work, asked, &exchange, &fault) && TakeBody(work, asked, &exchange, answer, &fault);
+	DocumentAppendInt(answer, "status", exchange.status);
+	DocumentAppend(answer, "noted", exchange.noted);
+	if (!good)
+	{
+		DocumentAppendInt(answer, "sqlerrcode", fault.sqlerrcode);
+		DocumentAppend(answer, "message", fault.message);
+		DocumentAppend(answer, "hint", fault.hint);
+	}
+	appendStringInfo(answer, ",\"good\":%s}", good ? "true" : "false");
+}
+
+/* The worker's side: do the exchanges and send the answers */
 void
 TalkInWorker(CourierTask *task)
 {
-	const HttpApi *http = TalkHttp();
 	Jsonb	   *asked = DocumentRead(task->task);
+	TalkWork	work = {0};
 	HttpOptions options;
-	HttpRequest request = {0};
-	HttpClient *client;
-	HttpTransfer *transfer;
-	HttpOutcome outcome;
-	StringInfoData body;
 	StringInfoData answer;
-	char	   *expect = DocumentText(asked, "expect");
-	int			status;
+	ListCell   *lc;
 
 	TalkOptions(&options);
 	options.total_timeout = 60000;
-	request.method = DocumentText(asked, "method");
-	request.url = DocumentText(asked, "url");
-	request.headers = DocumentTexts(DocumentMember(asked, "headers"));
-	request.body = DocumentText(asked, "body");
-	request.body_length = request.body ? strlen(request.body) : 0;
-
-	client = http->open(&options);
-	transfer = http->start(client, &request);
-	initStringInfo(&body);
-	outcome = ReadWhole(http, client, transfer, &body);
-	status = http->status(transfer);
+	work.session = SessionRead(DocumentMember(asked, "session"));
+	work.http = TalkHttp();
+	work.client = work.http->open(&options);
 
 	initStringInfo(&answer);
-	appendStringInfoChar(&answer, '{');
-	DocumentAppendInt(&answer, "outcome", outcome);
-	DocumentAppendInt(&answer, "status", status);
-	DocumentAppend(&answer, "message", outcome == HTTP_ANSWERED ? NULL : http->message(transfer));
-	DocumentAppend(&answer, "content_type", http->header(transfer, "content-type"));
-	DocumentAppend(&answer, "shape", expect && outcome == HTTP_ANSWERED && status / 100 == 2 ?
-				   JudgeBody(expect, &body) : NULL);
-	appendStringInfoChar(&answer, '}');
-	http->finish(transfer);
-	http->close(client);
+	appendStringInfoString(&answer, "{\"answers\":[");
+	foreach(lc, DocumentElements(DocumentMember(asked, "requests")))
+	{
+		if (foreach_current_index(lc) > 0)
+			appendStringInfoChar(&answer, ',');
+		AnswerRequest(&work, lfirst(lc), &answer);
+	}
+	appendStringInfo(&answer, "],\"session\":%s}", SessionWrite(work.session));
+	work.http->close(work.client);
 	CourierSend(task, COURIER_ANSWER, answer.data);
 }

@@ -1,5 +1,5 @@
 /*
- * One HTTP exchange, done by a worker for a caller who waits.
+ * HTTP exchanges, done by a worker for a caller who waits.
  */
 #ifndef STAKESYNC_TALK_H
 #define STAKESYNC_TALK_H
@@ -9,24 +9,44 @@
 #include "answer.h"
 #include "courier.h"
 #include "nodes/pg_list.h"
+#include "session.h"
 
-typedef struct Talk
+/* One request of a definition, and what is wanted of its answer */
+typedef struct TalkRequest
 {
-	const char *method;
-	const char *url;
-	List	   *headers;		/* of char * */
-	const char *body;			/* or NULL */
+	Jsonb	   *request;
+	Jsonb	   *variables;		/* {name: text, number or array}, or NULL */
+	bool		without_login;	/* asks for no token first */
 	const char *expect;			/* path of a value the answer must hold; or
 								 * NULL */
-} Talk;
+	const char *find;			/* path of a scalar to bring; or NULL */
+	Jsonb	   *keeps;			/* {credential: path} to take, or NULL */
+	bool		whole;			/* bring the whole body */
+} TalkRequest;
 
-/* True if the answer was good and held what was expected; else why not */
-extern bool TalkOnce(const Talk *talk, AnswerFault *fault);
+typedef struct TalkAnswer
+{
+	bool		good;
+	AnswerFault fault;			/* why not */
+	int			status;
+	char	   *found;			/* the scalar, or NULL */
+	char	   *body;			/* or NULL */
+	char	   *noted;			/* the header retry.remaining_header, or NULL */
+} TalkAnswer;
+
+/*
+ * Do the requests, one after the other. The session's token and credentials
+ * may be new afterwards (renewed). Where the login is refused, all are.
+ */
+extern void TalkAll(Session *session, const TalkRequest *requests, int count, TalkAnswer *answers);
+
+/* One of them; true if it was good */
+extern bool TalkOnce(Session *session, const TalkRequest *request, TalkAnswer *answer);
 
 /* The worker's side */
 extern void TalkInWorker(CourierTask *task);
 
-/* The HTTP library, loaded when first asked for, and its options */
+/* The HTTP library and its options, for every worker */
 extern const HttpApi *TalkHttp(void);
 extern void TalkOptions(HttpOptions *options);
 

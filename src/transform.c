@@ -22,11 +22,14 @@ typedef struct TransformInfo
 	int			min_arguments;
 	int			max_arguments;
 	bool		pairs;			/* arguments are text=value */
+	int			members;		/* a bit for each argument that names a member */
 } TransformInfo;
 
 static const TransformInfo transform_infos[] = {
-	{"pick", TRANSFORM_PICK, 2, 3, false},
-	{"current", TRANSFORM_CURRENT, 1, 1, false},
+	{"pick", TRANSFORM_PICK, 2, 3, false, 1 << 0 | 1 << 2},
+	{"current", TRANSFORM_CURRENT, 1, 2, false, 1 << 0 | 1 << 1},
+	{"employed", TRANSFORM_EMPLOYED, 2, 3, false, 1 << 0 | 1 << 1 | 1 << 2},
+	{"words", TRANSFORM_WORDS, 2, 4, false, 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3},
 	{"value", TRANSFORM_VALUE, 0, 0, false},
 	{"first", TRANSFORM_FIRST, 0, 0, false},
 	{"join", TRANSFORM_JOIN, 0, 1, false},
@@ -40,6 +43,9 @@ static const TransformInfo transform_infos[] = {
 	{"map", TRANSFORM_MAP, 1, 1000, true},
 	{"const", TRANSFORM_CONST, 1, 1, false},
 };
+
+/* What ends a text without quotes */
+static const char text_signs[] = ",()|=\"";
 
 /* Text of transforms that is being read */
 typedef struct TransformReader
@@ -63,8 +69,8 @@ FailAt(TransformReader *reader, const char *p, const char *detail)
 			 errdetail("%s", detail),
 			 errhint("Transforms are first, join(\", \"), lower, upper, trim, value, date, "
 					 "country, currency, phone, map(\"on leave\"=LEAVE, *=ACTIVE), const(\"text\"), "
-					 "pick(type, \"DEPARTMENT,TEAM\", name) and current(effective_date); "
-					 "join several with |.")));
+					 "pick(type, \"DEPARTMENT,TEAM\", name), current(effective_date) and "
+					 "employed(start_date, end_date); join several with |.")));
 }
 
 /* Skip blanks */
@@ -108,9 +114,9 @@ ReadQuoted(TransformReader *reader)
 	return text.data;
 }
 
-/* Read a text, in quotes or up to the next sign that means something */
+/* Read a text, in quotes or up to the next sign that ends it */
 static char *
-ReadText(TransformReader *reader)
+ReadText(TransformReader *reader, const char *signs)
 {
 	const char *start;
 	const char *finish;
@@ -120,7 +126,7 @@ ReadText(TransformReader *reader)
 		return ReadQuoted(reader);
 
 	start = reader->p;
-	finish = start + strcspn(start, ",()|=\"");
+	finish = start + strcspn(start, signs);
 	reader->p = finish;
 	while (finish > start && JsonByteIs(finish[-1], JSON_BYTE_SPACE))
 		finish--;
@@ -129,11 +135,33 @@ ReadText(TransformReader *reader)
 	return pnstrdup(start, finish - start);
 }
 
+/* Read names of members, joined with points */
+static void
+ReadMember(TransformReader *reader, TransformArgument *argument)
+{
+	argument->steps = palloc0(PATH_MAX_STEPS * sizeof(PathStep));
+	do
+	{
+		PathStep   *step = &argument->steps[argument->count];
+		const char *start = reader->p;
+
+		if (argument->count++ == PATH_MAX_STEPS)
+			FailAt(reader, start, "There are too many steps.");
+		step->kind = PATH_MEMBER;
+		step->name = ReadText(reader, ".,()|=\"");
+		step->length = strlen(step->name);
+		if (*start != '"' && strpbrk(step->name, "$@[]*?") != NULL)
+			FailAt(reader, start, "A member is named like hire_date or "
+				   "attributes.hire_date.value, an odd name in quotes.");
+	} while (TakeChar(reader, '.'));
+}
+
 /* Read one argument */
 static void
 ReadArgument(TransformReader *reader, const TransformInfo *info, Transform *transform)
 {
 	TransformArgument *argument;
+	int			number;
 
 	if (transform->count == info->max_arguments)
 		FailAt(reader, reader->p, "There are too many arguments.");
@@ -143,15 +171,20 @@ ReadArgument(TransformReader *reader, const TransformInfo *info, Transform *tran
 		transform->arguments = repalloc(transform->arguments,
 										(transform->count + 1) * sizeof(TransformArgument));
 
-	argument = &transform->arguments[transform->count++];
-	argument->text = ReadText(reader);
-	argument->value = NULL;
-	argument->folded = NULL;
+	number = transform->count++;
+	argument = &transform->arguments[number];
+	memset(argument, 0, sizeof(TransformArgument));
+	if (number < 3 && (info->members & (1 << number)) != 0)
+	{
+		ReadMember(reader, argument);
+		return;
+	}
+	argument->text = ReadText(reader, text_signs);
 	if (info->pairs)
 	{
 		if (!TakeChar(reader, '='))
 			FailAt(reader, reader->p, "A pair is source=target.");
-		argument->value = ReadText(reader);
+		argument->value = ReadText(reader, text_signs);
 		if (strcmp(argument->text, "*") != 0)
 			argument->folded = CanonicalFold(argument->text, strlen(argument->text));
 	}
@@ -206,7 +239,7 @@ static void
 CheckOrder(TransformReader *reader, const char *start, const Transform *transform,
 		   const Transform *before)
 {
-	if ((transform->kind <= TRANSFORM_CURRENT || transform->kind == TRANSFORM_CONST) &&
+	if ((transform->kind <= TRANSFORM_WORDS || transform->kind == TRANSFORM_CONST) &&
 		before != NULL)
 		FailAt(reader, start, "This transform comes first.");
 	if (transform->kind == TRANSFORM_VALUE && before != NULL &&
@@ -239,21 +272,26 @@ TransformParse(const char *text, const char *field)
 	return transforms;
 }
 
+/* True if two arguments name the same member */
+bool
+TransformSameMember(const TransformArgument *a, const TransformArgument *b)
+{
+	return a->count == b->count && PathStepsEqual(a->steps, b->steps, a->count);
+}
+
 /* Add a text */
 void
-TextItemsAdd(TextItems *texts, const char *text, size_t length)
+TextItemsAdd(TextItems *texts, const TextItem *item)
 {
 	if (texts->count == texts->size)
 	{
-		texts->size = Max(texts->size * 2, 16);
+		texts->size = Max(texts->size * 2, 4);
 		if (texts->items == NULL)
 			texts->items = palloc(texts->size * sizeof(TextItem));
 		else
 			texts->items = repalloc(texts->items, texts->size * sizeof(TextItem));
 	}
-	texts->items[texts->count].text = text;
-	texts->items[texts->count].length = length;
-	texts->count++;
+	texts->items[texts->count++] = *item;
 }
 
 /* Note a problem */
@@ -357,6 +395,7 @@ JoinTexts(TextItems *texts, const char *separator)
 	}
 	texts->items[0].text = joined.data;
 	texts->items[0].length = joined.len;
+	texts->items[0].settled = false;
 	texts->count = 1;
 }
 
@@ -426,7 +465,8 @@ TransformText(const Transform *transform, TextItem *item, MappedValue *result)
 		case TRANSFORM_CURRENCY:
 			return ConvertText(VALUE_CURRENCY, item, result);
 		case TRANSFORM_MAP:
-			MapText(transform, item);
+			if (!item->settled)
+				MapText(transform, item);
 			break;
 		default:
 			break;

@@ -9,6 +9,7 @@
 
 #include "mapping.h"
 #include "nodes/pg_list.h"
+#include "path.h"
 
 /* Bytes of one text */
 #define TRANSFORM_MAX_LENGTH 10000
@@ -21,6 +22,10 @@ typedef enum TransformKind
 	/* Choose an element of the array; first of all */
 	TRANSFORM_PICK,
 	TRANSFORM_CURRENT,
+
+	/* Say of an object whether the person is employed; first of all, too */
+	TRANSFORM_EMPLOYED,
+	TRANSFORM_WORDS,
 
 	/* Take the member "value" of an object */
 	TRANSFORM_VALUE,
@@ -41,9 +46,13 @@ typedef enum TransformKind
 
 typedef struct TransformArgument
 {
-	char	   *text;
+	char	   *text;			/* NULL if it names a member */
 	char	   *value;			/* of text=value, else NULL */
 	char	   *folded;			/* map: text to compare with */
+
+	/* Members that lead from an object to the one that is named */
+	int			count;
+	PathStep   *steps;
 } TransformArgument;
 
 typedef struct Transform
@@ -57,6 +66,7 @@ typedef struct TextItem
 {
 	const char *text;			/* not terminated */
 	size_t		length;
+	bool		settled;		/* concluded here: map leaves it alone */
 } TextItem;
 
 typedef struct TextItems
@@ -76,8 +86,11 @@ typedef enum DateReading
 /* Read transforms as a List of Transform *; NIL for NULL */
 extern List *TransformParse(const char *text, const char *field);
 
+/* True if two arguments name the same member */
+extern bool TransformSameMember(const TransformArgument *a, const TransformArgument *b);
+
 /* Add a text */
-extern void TextItemsAdd(TextItems *texts, const char *text, size_t length);
+extern void TextItemsAdd(TextItems *texts, const TextItem *item);
 
 /* Do what a transform says; false if result holds a problem */
 extern bool TransformApply(const Transform *transform, TextItems *texts,

@@ -94,7 +94,8 @@ sub verdict_now
 	my ($self) = @_;
 	my @lines = split /\n/, substr $self->log, $self->{from} // 0;
 	my @accepted = grep { /The request passed the validation rules/ } @lines;
-	my @disliked = grep { /\b(?:error|warning|fatal)\b/ && !/Unable to find content for/ } @lines;
+	# the level is padded; an address that Prism makes up may hold such a word too
+	my @disliked = grep { /\s(?:error|warning|fatal)\s{2,}/ && !/Unable to find content for/ } @lines;
 
 	return [ scalar @accepted, map { s/^.*?(?:error|warning|fatal)\s+//r } @disliked ];
 }

@@ -9,6 +9,7 @@
 #include "field.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "json_piece.h"
 #include "mapping.h"
 #include "miscadmin.h"
 #include "splitter.h"
@@ -25,6 +26,10 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(probe_split);
 PG_FUNCTION_INFO_V1(probe_map);
+PG_FUNCTION_INFO_V1(probe_roots);
+PG_FUNCTION_INFO_V1(probe_pick);
+PG_FUNCTION_INFO_V1(probe_merge);
+PG_FUNCTION_INFO_V1(probe_append);
 PG_FUNCTION_INFO_V1(probe_speed);
 PG_FUNCTION_INFO_V1(probe_fields);
 PG_FUNCTION_INFO_V1(probe_closest);
@@ -274,6 +279,7 @@ probe_map(PG_FUNCTION_ARGS)
 	options.phone_region = PG_GETARG_BOOL(6);
 	refused_names = TextsArgument(fcinfo, 7);
 	options.refused = refused_names ? NameIsRefused : NULL;
+	options.ignore_case = PG_GETARG_BOOL(8);
 
 	mapping = MappingCompile(rules, &options);
 	copy = palloc(length + (length == 0));
@@ -299,6 +305,88 @@ probe_map(PG_FUNCTION_ARGS)
 	AddRecord(rsinfo, mapping, &record);
 	refused_names = NIL;
 	return (Datum) 0;
+}
+
+/* First members that rules look at */
+Datum
+probe_roots(PG_FUNCTION_ARGS)
+{
+	List	   *roots = MappingRoots(ReadRules(PG_GETARG_ARRAYTYPE_P(0)));
+	StringInfoData text;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	foreach(lc, roots)
+		appendStringInfo(&text, "%s%s", lc == list_head(roots) ? "" : " ", (char *) lfirst(lc));
+	PG_RETURN_TEXT_P(cstring_to_text(text.data));
+}
+
+/* Copy a text, to show reads beyond it to valgrind */
+static char *
+CopyText(text *original, size_t *length)
+{
+	char	   *copy;
+
+	*length = VARSIZE_ANY_EXHDR(original);
+	copy = palloc(*length + (*length == 0));
+	memcpy(copy, VARDATA_ANY(original), *length);
+	return copy;
+}
+
+/* Pick a text and a value, again and again as a long fetch does */
+Datum
+probe_pick(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	JsonPicker *picker = JsonPickerCreate(TextArgument(fcinfo, 1), PG_GETARG_BOOL(2));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "probe record",
+												  ALLOCSET_DEFAULT_SIZES);
+	size_t		length;
+	char	   *record = CopyText(PG_GETARG_TEXT_PP(0), &length);
+	const char *row[2];
+	const char *start;
+	size_t		raw;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < 3; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		MemoryContextReset(context);
+		row[0] = JsonPickText(picker, record, length);
+		row[1] = JsonPickRaw(picker, record, length, &start, &raw) ? pnstrdup(start, raw) : NULL;
+		MemoryContextSwitchTo(old);
+	}
+	AddRow(rsinfo, row);
+	return (Datum) 0;
+}
+
+/* Merge two objects */
+Datum
+probe_merge(PG_FUNCTION_ARGS)
+{
+	size_t		a_length;
+	size_t		b_length;
+	char	   *a = CopyText(PG_GETARG_TEXT_PP(0), &a_length);
+	char	   *b = CopyText(PG_GETARG_TEXT_PP(1), &b_length);
+	StringInfoData merged;
+
+	initStringInfo(&merged);
+	JsonMergeObjects(a, a_length, b, b_length, &merged);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(merged.data, merged.len));
+}
+
+/* Add a member to an object */
+Datum
+probe_append(PG_FUNCTION_ARGS)
+{
+	char	   *value = TextArgument(fcinfo, 2);
+	StringInfoData record;
+
+	initStringInfo(&record);
+	appendStringInfoString(&record, TextArgument(fcinfo, 0));
+	JsonAppendMember(&record, TextArgument(fcinfo, 1), value, strlen(value));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(record.data, record.len));
 }
 
 /* One run of probe_speed */

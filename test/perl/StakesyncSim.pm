@@ -8,6 +8,7 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use IO::Handle;
 use IO::Socket::INET;
+use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use StakesyncSim::Json qw(from_json to_json);
 
@@ -125,6 +126,58 @@ sub fault
 }
 
 sub clear_faults { my ($self) = @_; return $self->delete('/control/fault') }
+
+# Other systems than Merge by their names: switch('hibob', per_minute => 3), scope('personio', omit => ['email'])
+sub switch
+{
+	my ($self, $system, %values) = @_;
+	return $self->post('/control/switch', { %values, provider => $system });
+}
+
+sub scope
+{
+	my ($self, $system, %scope) = @_;
+	return $self->post('/control/scope', { %scope, provider => $system });
+}
+
+sub expire_tokens
+{
+	my ($self, $system) = @_;
+	return $self->post('/control/expire_tokens', { provider => $system })->{$system};
+}
+
+# What a system takes for a login now
+sub credentials
+{
+	my ($self, $system) = @_;
+	return $self->get("/control/key?provider=$system");
+}
+
+# Log in where that takes a call of its own; returns the headers for further calls
+sub login
+{
+	my ($self, $system) = @_;
+	my $credentials = $self->credentials($system);
+
+	return { Authorization => 'Basic ' . encode_base64("$credentials->{service_user_id}:$credentials->{token}", '') }
+	  if $system eq 'hibob';
+	return { Authorization => 'Bearer ' . $self->send_json('/v1/auth', $credentials)->{data}{token} } if $system eq 'personio';
+	return { 'X-Session' => $self->send_json('/generic/login', $credentials)->{session}{key} } if $system eq 'generic';
+	croak "no login of $system";
+}
+
+# POST with the type that systems want; anything but 2xx dies
+sub send_json
+{
+	my ($self, $path, $data, %headers) = @_;
+	my $body = to_json($data);
+	my $answer;
+
+	utf8::encode($body);
+	$answer = $self->request(POST => $path, body => $body, headers => { 'Content-Type' => 'application/json', %headers });
+	croak "POST $path: $answer->{status} $answer->{body}" unless $answer->{status} =~ /^2/;
+	return from_json($answer->{body});
+}
 
 sub expect { my ($self) = @_; return $self->get('/control/expect') }
 

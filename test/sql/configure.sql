@@ -69,7 +69,7 @@ FROM (VALUES ('{salary}'), ('{manager,Mobile_Phone}'), ('{pay_period}'), ('{""}'
 SELECT pg_temp.all_rows() EXCEPT TABLE before;
 SELECT count(*) FROM stakesync_configure(import => '{pay_rate,manager,manager,NULL}');
 SELECT import FROM connection;
-SELECT field, path, transform, origin FROM mapping ORDER BY field;
+SELECT field, path, left(transform, 40) AS transform, origin FROM mapping ORDER BY field;
 UPDATE employee SET manager = 'r1', mobile_phone = '+41791234567', pay_rate = 100, pay_period = 'YEAR', pay_currency = 'CHF' WHERE remote_id = 'r2';
 SELECT count(*) FROM stakesync_configure(import => '{mobile_phone}');
 SELECT import FROM connection;

@@ -32,14 +32,15 @@ $$;
 -- What ships, and what is asked
 \pset format unaligned
 \pset tuples_only
-SELECT provider, name, via, credentials, recommended_identifiers, docs_url FROM stakesync_provider ORDER BY provider;
+SELECT provider, name, via, credentials, recommended_identifiers, docs_url FROM stakesync_provider WHERE provider = 'merge';
+SELECT via, string_agg(provider, ' ' ORDER BY provider) FROM stakesync_provider GROUP BY via ORDER BY via;
 SELECT count(*) FROM stakesync_provider WHERE length(terms) < 100 OR length(guide) < 100;
 SELECT connection, state, next_step FROM stakesync_connect('merge');
 SELECT count(*) FROM stakesync_company;
 
 -- What the caller wrote wrongly is an error, before anything is asked of the network
 SELECT pg_temp.try(format('SELECT stakesync_connect(%s)', arguments)) FROM (VALUES
-	('NULL'), ('''workday'''), ('''Merge'''), ('''''')) a(arguments);
+	('NULL'), ('''werkday'''), ('''Merge'''), ('''''')) a(arguments);
 SELECT pg_temp.try(pg_temp.call(credentials)) FROM (VALUES
 	('{}'::jsonb), ('{"api_key": "hush"}'), ('{"api_key": null, "account_token": "hush"}'), ('{"api_key": " \t", "account_token": "hush"}'),
 	('{"api_key": "hush", "account_token": ""}'), ('{"api_key": "hush", "account_token": "hush", "password": "hush"}'),
@@ -125,7 +126,7 @@ SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND position
 
 -- Sealed for this company, connection and host: elsewhere it does not open
 UPDATE connection SET settings = settings || jsonb_build_object('base_url', replace(:'sim', '127.0.0.1', 'localhost'));
-SELECT state, message, hint, sqlstate FROM stakesync_fetch();
+SELECT state, regexp_replace(message, ':\d+', ':PORT', 'g') AS message, hint, sqlstate FROM stakesync_fetch();
 UPDATE connection SET settings = settings || jsonb_build_object('base_url', :'sim');
 INSERT INTO connection (connection, provider, state, settings) SELECT 'copy', provider, 'connected', settings FROM connection;
 INSERT INTO _credential SELECT 'copy', method, sealed, hosts FROM _credential;
@@ -150,9 +151,12 @@ UPDATE connection SET terms_hash = md5('other terms');
 SELECT pg_temp.try(format('SELECT stakesync_connect(''merge'', %L)', :'credentials'));
 SELECT state FROM stakesync_connect('merge', :'credentials', accept_terms => true);
 
+-- A system of the catalogue is reached through Merge
+SELECT connection, state, left(next_step, 50) AS begins FROM stakesync_connect('workday');
+
 -- Named connections, and companies named
 SELECT connection, state FROM stakesync_connect('merge', :'credentials', 'Büro "Süd"', :'settings', 'key', true);
-INSERT INTO provider (provider, name, definition) SELECT 'own', 'Own', definition - 'terms' FROM stakesync_provider WHERE provider = 'merge';
+INSERT INTO provider (provider, name, definition) SELECT 'own', 'Own', definition || '{"provider": "own", "name": "Own"}' FROM stakesync_provider WHERE provider = 'merge';
 SELECT pg_temp.try('SELECT stakesync_connect(''own'', ''{"api_key": "hush", "account_token": "hush"}'', connection => ''merge'', accept_terms => true)');
 SELECT connection, state FROM stakesync_connect('own', :'credentials', settings => :'settings', accept_terms => true);
 SELECT pg_temp.try(format('SELECT stakesync_connect(''own'', %L, company => ''nowhere'')', '{"api_key": "hush", "account_token": "hush"}'));

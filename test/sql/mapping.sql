@@ -2,24 +2,26 @@
 \set VERBOSITY terse
 LOAD 'stakesync';
 CREATE FUNCTION probe_map(record bytea, rules text[], id text, deleted text, null_tokens text[],
-	today date, phone_region bool, refused text[],
+	today date, phone_region bool, refused text[], ignore_case bool,
 	OUT field text, OUT state text, OUT value text, OUT code text, OUT message text)
 RETURNS SETOF record LANGUAGE C AS 'stakesync_probe';
 CREATE FUNCTION map(record text, rules text[], deleted text DEFAULT NULL,
 	null_tokens text[] DEFAULT '{}', today date DEFAULT '2024-06-15', phone_region bool DEFAULT false, refused text[] DEFAULT '{}',
+	ignore_case bool DEFAULT false, id text DEFAULT '$.id',
 	OUT field text, OUT state text, OUT value text, OUT code text, OUT message text)
 RETURNS SETOF record LANGUAGE sql AS
-$$ SELECT * FROM probe_map(convert_to(record, 'UTF8'), rules, '$.id', deleted, null_tokens, today, phone_region, refused) $$;
+$$ SELECT * FROM probe_map(convert_to(record, 'UTF8'), rules, id, deleted, null_tokens, today, phone_region, refused, ignore_case) $$;
 
 -- One path over many records
 CREATE FUNCTION values_of(records text[], path text, transform text DEFAULT NULL, type text DEFAULT 'text', choices text DEFAULT NULL,
-	null_tokens text[] DEFAULT '{}', today date DEFAULT '2024-06-15',
+	null_tokens text[] DEFAULT '{}', today date DEFAULT '2024-06-15', ignore_case bool DEFAULT false,
 	OUT record text, OUT state text, OUT value text, OUT code text, OUT changes text)
 RETURNS SETOF record LANGUAGE sql AS $$
 	SELECT r, max(f.state) FILTER (WHERE f.field = 'x'), max(f.value) FILTER (WHERE f.field = 'x'),
 		max(f.code) FILTER (WHERE f.field = 'x'), max(f.message) FILTER (WHERE f.field = '(record)')
 	FROM unnest(records) WITH ORDINALITY u (r, n),
-		map(r, ARRAY['x', path, transform, type, choices], null_tokens => values_of.null_tokens, today => values_of.today) f
+		map(r, ARRAY['x', path, transform, type, choices], null_tokens => values_of.null_tokens, today => values_of.today,
+			ignore_case => values_of.ignore_case) f
 	GROUP BY n, r ORDER BY n
 $$;
 
@@ -168,6 +170,64 @@ SELECT count(*) AS orders, f.state, f.value FROM p, values_of(ARRAY['{"e": [' ||
 SELECT f.field, f.state, f.value FROM map('{"e": [{"d": "2024-01-01", "rate": 7}, {"d": "2023-01-01", "rate": 5, "cur": "EUR"}]}',
 	'{{rate,"$.e[*].rate","current(d)",numeric,NULL},{cur,"$.e[*].cur","current(d)",currency,NULL},{first,"$.e[*].cur",first,text,NULL}}') f;
 
+-- current: an end that has passed does not count; a day on which the choice may change is known
+SELECT * FROM values_of(ARRAY['{"e": [{"d": "2023-01-01", "x": "2024-06-14", "t": "over"}, {"d": "2022-01-01", "x": null, "t": "open"}]}', '{"e": [{"d": "2023-01-01", "x": "2024-06-15", "t": "last day"}, {"d": "2022-01-01", "t": "open"}]}',
+	'{"e": [{"d": "2023-01-01", "x": "2024-07-31T00:00:00Z", "t": "until July"}, {"d": "2022-01-01", "x": "2024-06-30", "t": "behind it"}]}', '{"e": [{"d": "2023-01-01", "x": "2024-07-31", "t": "until July"}, {"d": "2024-07-01", "t": "from July"}]}',
+	'{"e": [{"d": "2023-01-01", "x": "2024-06-20", "t": "until June"}, {"d": "2024-07-01", "t": "from July"}]}', '{"e": [{"d": "2023-01-01", "x": "2024-06-14", "t": "over"}, {"d": "2024-07-01", "x": "2024-12-31", "t": "from July"}]}',
+	'{"e": [{"d": "2023-01-01", "x": "2024-06-14", "t": "over"}]}', '{"e": [{"d": "2023-01-01", "x": "2024-06-14", "t": "over"}, "uuid", null]}', '{"e": [{"d": "2023-01-01", "x": "9999-12-31T00:00:00", "t": "for ever"}]}', '{"e": [{"d": "2023-01-01", "x": "what", "t": "nonsense"}]}',
+	'{"e": [{"x": "2024-06-30", "t": "undated"}]}', '{"e": [{"d": "2024-07-01", "x": "2024-01-01", "t": "backwards"}, {"t": "undated"}]}', '{"e": []}', '{"e": null}', '{}'], '$.e[*].t', 'current(d, x)');
+SELECT * FROM values_of(ARRAY['{"e": [{"d": "1900-01-01", "x": "1900-01-01", "t": "open"}, {"d": "2020-01-01", "x": "1900-01-01", "t": "dated"}]}'], '$.e[*].t', 'current(d, x)', null_tokens => '{1900-01-01}');
+SELECT f.field, f.state, f.value, f.message FROM map('{"e": [{"d": "2023-01-01", "x": "2024-06-14", "t": "a", "u": 1}, {"d": "2022-01-01", "t": "b", "u": 2}]}',
+	'{{with,"$.e[*].t","current(d, x)",text,NULL},{without,"$.e[*].t","current(d)",text,NULL},{again,"$.e[*].u","current(d, x)",text,NULL}}') f;
+
+-- Members that transforms name may be deeper
+SELECT * FROM values_of(ARRAY['{"e": [{"a": {"from": {"value": "2023-01-01"}}, "t": "old"}, {"a": {"from": {"value": "2024-01-01"}}, "t": "new"}, {"a": null, "t": "none"}, {"a": [{"from": 1}], "t": "other"}]}'], '$.e[*].t', 'current(a.from.value)');
+SELECT * FROM values_of(ARRAY['{"g": [{"t": {"code": "TEAM"}, "n": {"l": "a"}}, {"t": {"code": "DEPARTMENT"}, "n": {"l": "z"}}, {"t": {"code": "DEPARTMENT"}, "n": {"l": "y"}}]}'], '$.g[*].n.l', 'pick(t . code, "DEPARTMENT,TEAM", n.l)');
+SELECT * FROM values_of(ARRAY['{"e": [{"/about/from": {"a.b": "2023-01-01"}, "t": "old"}, {"/about/from": {"a.b": "2024-01-01"}, "t": "new"}]}'], '$.e[*].t', 'current("/about/from"."a.b")');
+
+-- employed: by the days, and by a status where there is one
+SELECT * FROM values_of(ARRAY['{"s": "2024-06-16", "e": null}', '{"s": "2024-06-15", "e": null}', '{"s": "2020-01-01", "e": "2024-06-15"}', '{"s": "2020-01-01", "e": "2024-06-14"}', '{"s": "2020-01-01", "e": "2024-12-30T23:00:00Z"}',
+	'{"s": "2024-07-01", "e": "2024-01-01"}', '{"s": "0000-00-00", "e": "9999-12-31T00:00:00"}', '{"s": "2020-01-01", "e": "n/a"}', '{"s": "2020-01-01", "e": ""}', '{"s": "2020-01-01"}', '{"e": "2024-01-01"}', '{"e": "2024-07-01"}', '{"s": null, "e": null}', '{"s": null}', '{}',
+	'{"s": "14.06.2024", "e": null}', '{"s": "2020-01-01", "e": "soon"}', '{"s": {"value": 1}}', '{"s": "a\u0000"}'],
+	'$', 'employed(s, e)', 'choice', 'ACTIVE,PENDING,LEAVE,INACTIVE', null_tokens => '{0000-00-00,n/a}');
+SELECT * FROM values_of(ARRAY['{"s": "2024-06-16", "e": null, "t": "on leave"}', '{"s": "2020-01-01", "t": "On Leave"}', '{"s": "2020-01-01", "t": "left"}', '{"s": "2020-01-01", "e": "2024-01-01", "t": "on leave"}', '{"s": "2020-01-01", "e": "2024-07-01", "t": "on leave"}',
+	'{"s": "2020-01-01", "e": "2024-07-01", "t": null}', '{"s": "2020-01-01", "e": "2024-01-01", "t": null}', '{"s": "2020-01-01", "e": null, "t": " n/a "}', '{"s": "2020-01-01", "e": null}', '{"s": "2020-01-01", "e": "2024-01-01"}', '{"s": "2020-01-01", "e": "2024-07-01"}', '{"s": "2024-07-01"}',
+	'{"s": "what", "t": "on leave"}', '{"s": "2020-01-01", "e": "what", "t": "on leave"}', '{"s": "2020-01-01", "t": {"value": 1}}', '{"s": "2020-01-01", "t": 7}'],
+	'$', 'employed(s, e, t) | map(on leave=LEAVE, *=INACTIVE)', 'choice', 'ACTIVE,PENDING,LEAVE,INACTIVE', null_tokens => '{n/a}');
+SELECT * FROM values_of(ARRAY['{"attributes": {"hire_date": {"label": "Hire date", "value": "2024-07-01T00:00:00+02:00"}, "contract_end_date": {"value": null}, "status": {"value": "active"}}}',
+	'{"attributes": {"hire_date": {"value": "2020-07-01"}, "contract_end_date": {"value": "2023-12-31"}, "status": {"value": null}}}', '{"attributes": {"hire_date": {"value": "2020-07-01"}, "contract_end_date": null, "status": null}}',
+	'{"attributes": {"hire_date": {"value": "2020-07-01"}, "status": {"value": "leave"}}}', '{"attributes": null}', '{"attributes": "text"}', '{"attributes": []}', '{}'],
+	'$', 'employed(attributes.hire_date.value, attributes.contract_end_date.value, attributes.status.value) | upper');
+SELECT * FROM values_of(ARRAY['{"attributes": {"hire_date": {"value": "2024-07-01"}}}', '{"attributes": {"hire_date": {"value": "2020-07-01"}}}', '{"attributes": {}}', '{"attributes": null}', '{"attributes": "text"}', '{"attributes": [{"hire_date": {"value": "2020-07-01"}}]}', '{}'],
+	'$.attributes', 'employed(hire_date.value, "contract end"."value") | map(*=other)');
+SELECT * FROM values_of(ARRAY['{"j": [{"s": "2020-01-01"}, {"s": "2021-01-01"}]}', '{"j": [{"s": "2020-01-01"}, {"s": "2024-07-01"}]}', '{"j": [{"s": "2020-01-01", "e": "what"}, "uuid", {}]}', '{"j": ["uuid", {}]}', '{"j": []}'], '$.j[*]', 'employed(s, e)');
+SELECT * FROM values_of(ARRAY['{"j": [{"s": "2020-01-01"}, {"s": "2024-07-01", "main": true}]}'], '$.j[*] ? (@.main == true)', 'employed(s, e) | first');
+
+-- Alternatives: the first that is there and not null
+SELECT * FROM values_of(ARRAY['{"a": 1, "b": 2, "c": 3}', '{"b": 2, "c": 3}', '{"a": null, "b": 2}', '{"a": " ", "b": "n/a", "c": 3}', '{"a": null, "c": null}', '{"c": null}', '{"a": null}', '{"a": "", "b": "n/a"}', '{}',
+	'{"a": {"x": 1}, "b": 2}', '{"a": {"x": 1}}', '{"a": {"x": 1}, "b": null}', '{"a": null, "c": [1]}', '{"a": "\u0000", "b": 2}', '{"a": [], "b": 2}'], '$.a ?? $.b??$.c', null_tokens => '{n/a}');
+SELECT * FROM values_of(ARRAY['{"m": {"id": "7"}}', '{"m": {"id": null}}', '{"m": "7"}', '{"m": null}', '{"m": {}}', '{}'], '$.m.id ?? $.m');
+SELECT * FROM values_of(ARRAY['{"m": {"id": "7"}}', '{"m": "7"}'], '$.m ?? $.m.id');
+SELECT * FROM values_of(ARRAY['{"work": {"department": "1"}, "/about/team": {"value": "Sales"}}', '{"work": {"department": "1"}, "\/about\/team": {"value": null}}', '{"work": {"department": "1"}}'], '$."/about/team".value ?? $.work.department');
+SELECT * FROM values_of(ARRAY['{"a??b": 1}', '{"a??b": null, "c": 2}'], '$."a??b" ?? $.c');
+SELECT * FROM values_of(ARRAY['{"a": "x"}', '{"b": "Y"}', '{"b": {"value": "z"}}'], '$.a ?? $.b', 'value | upper | map(Z=last)');
+SELECT * FROM values_of(ARRAY['{"a": [], "b": ["x", "y"]}', '{"a": [null], "b": "z"}', '{"a": null}', '{"b": []}', '{}'], '$.a ?? $.b', NULL, 'text[]');
+SELECT * FROM values_of(ARRAY['{"a": [null, ""], "b": ["x", "y"]}', '{"a": [{}], "b": ["x", "y"]}', '{"a": ["w", {}], "b": ["x"]}'], '$.a[*] ?? $.b[*]', 'join');
+SELECT * FROM values_of(ARRAY['{"e": [{"p": true, "t": "main"}], "t": "x"}', '{"e": [{"p": false, "t": "other"}], "t": "x"}', '{"e": [{"p": true, "t": null}], "t": "x"}', '{"e": [{"p": true, "t": null}]}', '{"e": []}', '{"t": {}, "u": "y"}', '{"e": 1, "u": 7}'],
+	'$.e[*] ? (@.p == true).t ?? $.t ?? $.u - 1');
+SELECT * FROM values_of(ARRAY['{"a": 1e999999, "b": 2}'], '$.a + 1 ?? $.b', type => 'integer');
+SELECT * FROM values_of(ARRAY['{"e": [{"d": "2024-01-01", "t": "e"}], "f": [{"d": "2024-02-01", "t": "f"}]}', '{"e": [{"d": "2024-01-01"}], "f": [{"d": "2024-02-01", "t": "f"}]}', '{"e": [], "f": [{"d": "2024-02-01", "t": "old"}, {"d": "2024-07-01", "t": "new"}]}', '{"e": [], "f": null}', '{}'], '$.e[*].t ?? $.f[*].t', 'current(d)');
+SELECT * FROM values_of(ARRAY['{"a": {"s": "2020-01-01"}}', '{"a": null, "s": "2024-07-01"}'], '$.a ?? $', 'employed(s, e)');
+
+-- Names without ASCII case
+SELECT f.* FROM map('{"ID": "7", "X": 1, "DELETED": "True", "Work": {"CITY": "Bern", "city\u00c4": "A", "City\u00e4": "a"}, "Jobs": [{"Effective": "2024-01-01", "iD": "1", "Title": "old"}, {"EFFECTIVE": "2024-01-01", "Id": "2", "TITLE": {"Value": "new"}}], "\u0053sN": "secret"}',
+	'{{city,$.work.City,NULL,text,NULL},{umlaut,$.WORK.cityÄ,NULL,text,NULL},{job_title,$.jobs[*].title,"current(effective) | value",text,NULL},{status,$,"employed(start, END, x)",text,NULL},{ssn,$.SSN,NULL,text,NULL},{rest,"$.WORK.keyvalue() ? (@.key == \"city\").value",NULL,text,NULL}}',
+	deleted => '$.Deleted', refused => '{ssn,SSN}', ignore_case => true, id => '$.Id') f;
+SELECT * FROM values_of(ARRAY['{"A": 1}', '{"a": 1}', '{"a": 1, "A": 2}', '{"a": 1, "A": null}', '{"\u0041": 3}', '{"b": 1}'], '$.A', ignore_case => true);
+SELECT * FROM values_of(ARRAY['{"A@": 1}', '{"a`": 1}', '{"Ä": 1}', '{"ä": 1}'], '$."a@" ?? $.ä', ignore_case => true);
+SELECT * FROM values_of(ARRAY['{"E": [{"Main": true, "T": "x", "K": "A"}, {"MAIN": true, "t\u0054": "y", "\u004b": "B"}]}'], '$.e[*] ? (@.mAIN == true && @."K" == "B").Tt', ignore_case => true);
+SELECT * FROM values_of(ARRAY['{"B": {"C\u0000D": "\ud800", "E\"": "F"}}', '{"B": {"C": "D", "E\"": "F\""}}'], '$.b ? (@."e\"" starts with "F")."E\""', ignore_case => true);
+
 -- What the record says of itself
 SELECT r, f.* FROM unnest(ARRAY['{"id": "a", "x": true}', '{"id": 7, "x": "TRUE"}', '{"id": null, "x": 1}', '{"id": "  ", "x": "2024-01-01"}', '{"x": false}', '{"id": {}}', '{"id": "a\u0000"}', '{"id": " a\u00e9 ", "x": null}']) r,
 	map(r, '{}', deleted => '$.x') f;
@@ -199,7 +259,7 @@ SELECT r AS record, f.state, f.message FROM unnest(ARRAY['', ' ', '[]', '"x"', '
 	'{"a":01}', '{"a":1.}', '{"a":.5}', '{"a":1e}', '{"a":-}', '{"a":+1}', '{"a":tru}', '{"a":nulL}', '{"a":NaN}', '{"a":"\x"}', '{"a":"\u00g0"}', '{"a":"\u00', '{"a":"\', E'{"a":"\t"}', '{"z":[{"y":["x}]}', '{"z":{"y":1,"y":}}', '{"z":[{"y":01}]}']) r,
 	map(r, '{x,$.a,NULL,text,NULL}') f WHERE f.field = '(record)';
 SELECT encode(r, 'escape') AS record, f.state, f.message FROM unnest('{"\\x00","\\x7b007d","\\x7b2261223a2200227d","\\x7b2261223a317d00","\\x7b2261223a22ff227d","\\x7b2261223a22c080227d","\\x7b227a223a22eda080227d","\\x7b22c3223a317d","\\xefbbbf7b7d"}'::bytea[]) r,
-	probe_map(r, '{x,$.a,NULL,text,NULL}', '$.id', NULL, '{}', '2024-06-15', false, '{}') f WHERE f.field = '(record)';
+	probe_map(r, '{x,$.a,NULL,text,NULL}', '$.id', NULL, '{}', '2024-06-15', false, '{}', false) f WHERE f.field = '(record)';
 
 -- Depth and number of values have limits
 SELECT n, f.state, f.message FROM generate_series(511, 512) n, map('{"z":' || repeat('[', n) || repeat(']', n) || '}', '{}') f;
@@ -211,13 +271,14 @@ SELECT f.field, f.state, f.code FROM map('{"a":[' || repeat('1,', 150000) || '1]
 SELECT count(*), count(*) FILTER (WHERE state = 'faulty' AND message LIKE '%ends too early%' OR message LIKE '%not JSON%' OR message LIKE '%not UTF-8%') AS faulty
 FROM (VALUES ('{"a":"a\u00e9\"é","t":[1,-2.5e+3,true,null,{}],"e":[{"a":"\"","b":[1]},{}],"z":{"y":"é"}}')) d (t),
 	generate_series(0, octet_length(t) - 1) n,
-	probe_map(substring(convert_to(t, 'UTF8') FROM 1 FOR n), '{{x,$.a,NULL,text,NULL},{y,$.e[*].b[*],NULL,text,NULL}}', '$.id', NULL, '{}', '2024-06-15', false, '{}') f WHERE f.field = '(record)';
+	probe_map(substring(convert_to(t, 'UTF8') FROM 1 FOR n), '{{x,$.a,NULL,text,NULL},{y,$.e[*].b[*],NULL,text,NULL}}', '$.id', NULL, '{}', '2024-06-15', false, '{}', false) f WHERE f.field = '(record)';
 
 -- Paths that cannot be
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SELECT map('{}', '{city,home_location.city,NULL,text,NULL}');
 SELECT map('{}', '{city,$.home_location.,NULL,text,NULL}');
+SELECT map('{}', '{city,"$.home_location.city ?? ",NULL,text,NULL}');
 \set VERBOSITY terse
 SELECT map('{}', '{city,"",NULL,text,NULL}');
 SELECT map('{}', '{city,$city,NULL,text,NULL}');
@@ -229,10 +290,18 @@ SELECT map('{}', '{city,"$.a ? (@.b ==",NULL,text,NULL}');
 SELECT map('{}', '{city,$[*][*][*][*][*][*][*],NULL,text,NULL}');
 SELECT map('{}', ARRAY['city', '$' || repeat('.a', 33), NULL, 'text', NULL]);
 SELECT map('{}', '{}', deleted => '$.a.size()');
+SELECT map('{}', '{city,"?? $.a",NULL,text,NULL}');
+SELECT map('{}', '{city,"$.größe ?? ?? $.a",NULL,text,NULL}');
+SELECT map('{}', '{city,"$.a ??? $.a",NULL,text,NULL}');
+SELECT map('{}', '{city,"$.a ?? b",NULL,text,NULL}');
+SELECT map('{}', '{city,"$.a ?? $.b-c",NULL,text,NULL}');
+SELECT map('{}', '{city,"$.a[*].b ?? $.c","current(d)",text,NULL}');
+SELECT map('{}', '{}', deleted => '$.a ?? $.b');
 
 -- Transforms that cannot be
 \set VERBOSITY default
 SELECT map('{}', '{city,$.a,trim | capital,text,NULL}');
+SELECT map('{}', '{city,$.a[*].b,"current($.a)",text,NULL}');
 \set VERBOSITY terse
 SELECT map('{}', '{city,$.a,"",text,NULL}');
 SELECT map('{}', '{city,$.a,trim |,text,NULL}');
@@ -254,6 +323,50 @@ SELECT map('{}', '{city,$.a.b,"current(a)",text,NULL}');
 SELECT map('{}', '{city,$.a[*],"current(a)",text,NULL}');
 SELECT map('{}', '{city,$.a[0].b,"current(a)",text,NULL}');
 SELECT map('{}', '{city,"$.a[*] ? (@.c == 1).b","current(a)",text,NULL}');
+SELECT map('{}', '{city,$.a[*].b,"current(a, b, c)",text,NULL}');
+SELECT map('{}', '{city,$.a[*].b,"current(a.)",text,NULL}');
+SELECT map('{}', '{city,$.a[*].b,"current(a[0].b)",text,NULL}');
+SELECT map('{}', ARRAY['city', '$', 'employed(a, ' || repeat('b.', 32) || 'b)', 'text', NULL]);
+SELECT map('{}', '{city,$,"employed(a)",text,NULL}');
+SELECT map('{}', '{city,$,"employed(a, b, c, d)",text,NULL}');
+SELECT map('{}', '{city,$,"upper | employed(a, b)",text,NULL}');
+SELECT map('{}', '{city,$,"employed(a, b) | value",text,NULL}');
+
+-- The first members that rules look at
+CREATE FUNCTION probe_roots(rules text[]) RETURNS text LANGUAGE C AS 'stakesync_probe';
+SELECT probe_roots('{{a,$.x.y,NULL,text,NULL},{b,"$.\"odd name\"[*].z ?? $.y ?? $.x",upper,text,NULL},{c,"$[0][*].first",NULL,text,NULL},{d,$.jobs[*].title,"current(since)",text,NULL},{e,$.z,value,text,NULL}}');
+SELECT probe_roots('{{a,$,"employed(attributes.start, \"the end\", status)",text,NULL},{b,$.work,"employed(start, end)",text,NULL},{c,$,value,text,NULL},{d,$[*].name,"current(since, until)",text,NULL},{e,"$.g ?? $","employed(on, off)",text,NULL}}');
+SELECT probe_roots('{{a,"$.a.size()",NULL,text,NULL},{b,"$.b - $.c * 1.5",NULL,text,NULL},{c,"strict $.\"d e\"",NULL,text,NULL},{d,"$ ? (@.f == \"$.g\").h",NULL,text,NULL},{e,"$.*",NULL,text,NULL},{f,$,const(x),text,NULL}}');
+SELECT probe_roots('{}');
+SELECT probe_roots('{a,x,NULL,text,NULL}');
+
+-- Picking a text and a value
+CREATE FUNCTION probe_pick(record text, path text, ignore_case bool, OUT text text, OUT raw text) RETURNS SETOF record LANGUAGE C AS 'stakesync_probe';
+SELECT r AS record, p.* FROM unnest(ARRAY['{"a": {"b": " x\u00e9 "}}', '{"a": {"b": "\""}}', '{"a": {"b": 1.50}}', '{"a": {"b": true}}', '{"a": {"b": null}}', '{"a": {"b": ""}}', '{"a": {"b": {"c": [1, "}"]} }}', '{"a": {"b": [] }}',
+	'{"a": {"b": "\u0000"}}', '{"a": {"B": 1}}', '{"a": [{"b": 1}]}', '{"a": null}', '{}', '{"a": {"b": 1}', '[1]', '']) r, probe_pick(r, '$.a.b', false) p;
+SELECT r AS record, p.* FROM unnest(ARRAY['{"a": [null, {"b": null}, {"c": 1}, {"b": "x"}, {"b": "y"}]}', '{"a": [{"b": {}}, {"b": "x"}]}', '{"a": []}']) r, probe_pick(r, '$.a[*].b', false) p;
+SELECT r AS record, p.* FROM unnest(ARRAY['{"a": [null, "x"]}', '{"a": "x"}', '{"a": []}']) r, probe_pick(r, '$.a[*]', false) p;
+SELECT * FROM probe_pick(' {"A": 1, "/b/c": {"Value": 2}} ', '$."/B/C".value', true);
+SELECT * FROM probe_pick(' {"A": 1} ', '$', false);
+SELECT length(text), length(raw) FROM probe_pick('{"a": [' || repeat('{},', 10000) || '{"b": "x"}]}', '$.a[*].b', false);
+SELECT * FROM probe_pick('{}', '$.a.size()', false);
+SELECT * FROM probe_pick('{}', '$.a ?? $.b', false);
+
+-- Objects made one
+CREATE FUNCTION probe_merge(a text, b text) RETURNS text LANGUAGE C AS 'stakesync_probe';
+SELECT a, b, probe_merge(a, b) FROM (VALUES ('{}', '{}'), ('{"a": 1}', '{}'), (' { } ', ' {"a" : 1 } '), ('{"a": 1, "b": 2}', '{"c": 3, "b": 4}'), ('{"a": 1}', '{"a": null, "b": null}'), ('{"a": null}', '{"a": 1}'),
+	('{"a": {"x": 1, "y": {"z": 1}}}', '{"b": 0, "a": {"y": {"w": 1.50}, "x": "2"}}'), ('{"a": {"x": 1}}', '{"a": [1]}'), ('{"a": [1]}', '{"a": {"x": 1}}'), ('{"a": [1, 2]}', '{"a": [3]}'), ('{"a": {"x": 1}}', '{"a": null}'),
+	('{"a": 1e400, "b": 0.10, "c": 12345678901234567890}', '{"d": -0.0, "b": 1E+2}'), ('{"a\u0062": 1, "\"": "}"}', '{"ab": 2, "\u0022": "{"}'), ('{"a": 1, "a": 2, "b": {"c": 1}, "b": {"d": 1}}', '{"a": 3, "b": {"e": 1}, "f": 1, "f": 2}'),
+	('{"a": 1, "a": 2}', '{}'), ('{"\u0000": 1, "\ud800": 2}', '{"\u0000": 3, "\udc00": 4}'), ('{"a": 1 , "b": true	}', E'{"a": 2\n, "b":false\n}'), ('{"a": ""}', '{"a": 0, "": 1}'), ('[1]', '{"a": 1}'), ('{"a": 1}', '7'), ('{"a": 1}', 'null'), ('null', 'null'),
+	('{"a": 1', '{"b": 1}'), ('{"a": 1}', '{"b": 01}'), ('{"a" 1}', '{"b"}'), ('', '{}'), ('{}', '')) v (a, b);
+SELECT probe_merge(a, b) = format('{%s,%s}', ax, bx) AS many FROM (SELECT string_agg(format('"a%s":%s', n, n), ','), string_agg(format('"b%s":{"x":%s}', n, n), ',') FROM generate_series(1, 1000) n) x (ax, bx), format('{%s}', ax) a, format('{%s}', bx) b;
+SELECT probe_merge(a, replace(a, ':1', ':2')) = replace(a, ':1', ':2') AS same_names FROM (SELECT format('{%s}', string_agg(format('"a%s":{"x":1}', n), ',')) FROM generate_series(1, 1000) n) x (a);
+SELECT n, length(m), m LIKE '%"x":1,"y":2%' AS merged FROM generate_series(511, 513) n, probe_merge(repeat('{"a":', n - 1) || '{"x":1}' || repeat('}', n - 1), repeat('{"a":', n - 1) || '{"y":2}' || repeat('}', n - 1)) m;
+
+-- A member behind the others
+CREATE FUNCTION probe_append(record text, name text, value text) RETURNS text LANGUAGE C AS 'stakesync_probe';
+SELECT r AS record, probe_append(r, 'jobs "1"', '[{"a": 1}]') FROM unnest(ARRAY['', '{}', E' {\n} \n', '{"a": 1}', E'{"a": "{" \t} ', '{"a": {}}', '{"a":[]}']) r;
+SELECT probe_append('[]', 'a', '1');
 
 -- The fields that ship
 CREATE FUNCTION probe_fields(OUT field text, OUT kind text, OUT type text, OUT choices text, OUT label text, OUT card text, OUT import text)
@@ -262,4 +375,4 @@ CREATE FUNCTION probe_closest(text) RETURNS text LANGUAGE C STRICT AS 'stakesync
 SELECT * FROM probe_fields();
 SELECT n, probe_closest(n) FROM unnest('{status,emial,firstname,First Name,birth_date,zip,pay,phone,department,team_name,x,"",street,employment-status,größengrößengrößengrößengrößengrößengrößengrößengrößengröße}'::text[]) n;
 
-DROP FUNCTION values_of, map, probe_map, probe_fields, probe_closest;
+DROP FUNCTION values_of, map, probe_map, probe_roots, probe_pick, probe_merge, probe_append, probe_fields, probe_closest;

@@ -44,6 +44,28 @@ SELECT * FROM split('{"d": [7, {"rows": [{"id": 1}]}]}', '$.d[1].rows[*]', '{"$.
 SELECT * FROM split('{"odd name": [{"id": 1}], "": 3}', '$."odd name"[*]', '{"$[\"\"]"}');
 SELECT * FROM split('{"\u0072esults": [{}]}');
 
+-- Records of several steps: wrapped ones, objects in arrays and arrays in objects
+SELECT * FROM split('{"next": "n", "data": [{"id": 1, "fields": {"a": 1}}, {"fields": {"a": {"fields": 2}}, "meta": [{"fields": {}}]}], "page": {"total": 2}}', '$.data[*].fields', '{$.next,$.page.total}');
+SELECT * FROM split('{"data": {"cursor": 7, "items": [{"id": 1}, {"id": 2}], "count": 2}, "items": [{"id": 3}]}', '$.data.items[*]', '{$.data.cursor,$.data.count}');
+SELECT * FROM split('{"employees": {"17": {"id": 1}, "1\u0038": {"employees": {"19": {}}}}, "total": 2}', '$.employees.*', '{$.total}');
+SELECT * FROM split('{"response": {"result": [{"17": {"id": 1}, "18": {"id": 2}}, {}, {"19": {"id": 3}}], "status": 0}}', '$.response.result[*].*', '{$.response.status}');
+SELECT * FROM split('{"response": {"result": [{"17": [{"id": 1}, {"id": 2}]}, {"18": []}, {"19": [{"id": 3}]}]}}', '$.response.result[*].*[*]');
+SELECT * FROM split('{"people": {"17": {"fields": {"id": 1}, "x": {"fields": {}}}, "18": {"fields": {"id": 2}}}}', '$.people.*.fields');
+SELECT * FROM split('{"a": {"x": {"k": {"id": 1}}, "y": {"k": {"id": 2}, "l": {"id": 3}}}}', '$.a.*.*');
+SELECT * FROM split('[[{"id": 1}], [], [{"id": 2}, {"id": 3}]]', '$[*][*]');
+SELECT * FROM split('[{"v": [{"r": {"id": 1}}, {"r": {"id": 2}}, 3]}, {"v": [{"r": {"id": 4}}]}]', '$[*].v[0].r');
+SELECT * FROM split('{"d": [{"a": {"b": {"id": 1}, "c": 1}, "x": null}]}', '$.d[*].a.b');
+SELECT * FROM split(' {"id": 1, "next": 2} ', '$');
+SELECT * FROM split('{"d": []}', '$.d[*].fields');
+SELECT * FROM split('{"d": {"fields": {"id": 1}}, "next": null}', '$.d.fields', '{$.next}');
+
+-- What the path names must come, once in each
+SELECT d AS document, s.what, s.key, s.text FROM unnest(ARRAY['{"d":[{"f":{}},null]}', '{"d":[{"f":{}},7]}', '{"d":[{"f":null}]}', '{"d":[{"f":[]}]}', '{"d":[{"f":{}},{}]}', '{"d":[{"g":{}}]}', '{"d":[{"f":{},"f":{}}]}', '{"d":null}', '{"d":{}}', '{}', '{"d":[],"d":[]}', '{"d":[{"f":{}},{"f":{}}]}']) d,
+	split(d, '$.d[*].f') s WHERE s.what <> 'record';
+SELECT d AS document, s.what, s.key, s.text FROM unnest(ARRAY['{"r":[{"a":null}]}', '{"r":[{"a":[]}]}', '{"r":[[]]}', '{"r":[null]}', '{"r":[{"a":{"id":1}},{"a":{"id":1}}]}', '{"r":[{"a":{},"a":{}}]}', '{"r":[{"a\u0000":{}}]}', '{"r":[{"a":{}']) d, split(d, '$.r[*].*') s WHERE s.what <> 'record';
+SELECT d AS document, s.what, s.text FROM unnest(ARRAY['[{"v":[]}]', '[{"v":[{}]}]', '[{"v":[{"r":{}}]}]', '[{}]']) d, split(d, '$[*].v[1].r') s;
+SELECT d AS document, s.what, s.text FROM unnest(ARRAY['[]', '7', 'null', '{"a":1']) d, split(d, '$') s;
+
 -- Only captures, no records
 SELECT * FROM split('{"access_token": "t", "expires_in": 3600}', NULL, '{$.access_token,$.expires_in}');
 
@@ -134,9 +156,11 @@ FROM probe_split((SELECT convert_to('[' || string_agg(format('{"id": %s, "name":
 -- Paths that cannot be
 SELECT * FROM split('{}', 'results');
 SELECT * FROM split('{}', '');
-SELECT * FROM split('{}', '$.a[*].b[*]');
-SELECT * FROM split('{}', '$.a[*].b');
 SELECT * FROM split('{}', '$.a[last]');
+SELECT * FROM split('{}', '$.a[*].b[last].c');
+SELECT * FROM split('{}', '$.a[*].b', '{$.a[0].c}');
+SELECT * FROM split('{}', '$.a.*.b', '{$.a.c}');
+SELECT * FROM split('{}', '$.a[*].b', '{$.a}');
 SELECT * FROM split('{}', '$.a ? (@.b == 1)');
 SELECT * FROM split('{}', '$.');
 SELECT * FROM split('{}', captures => '{$.a[*]}');

@@ -230,7 +230,7 @@ subtest 'a full fetch' => sub {
 
 	is_deeply(outcome($row), { state => 'done', mode => 'full', added => 600, changed => 0, unchanged => 0, missing => 0 }, 'all came');
 	is_deeply([ @$row{qw(connection complete requests retries pages records message hint sqlstate phase)} ],
-		[ 'merge', JSON::PP::true(), 6, 0, 6, 600, '600 people in 6 pages; 90 of them have left', undef, undef, undef ], 'and how');
+		[ 'merge', JSON::PP::true(), 7, 0, 6, 600, '600 people in 6 pages; 90 of them have left', undef, undef, undef ], 'and how: one request asks whether Merge is ready');
 	ok($row->{bytes} > 500_000 && $row->{finished_at} gt $row->{started_at}, 'bytes and times');
 	is_deeply($test->fetch_run($row->{fetch_id}), $row, 'fetch_run tells the same');
 	like($err, qr/NOTICE:  600 people in 6 pages; 90 of them have left/, 'a notice for who waits');

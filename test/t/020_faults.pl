@@ -110,7 +110,7 @@ subtest 'what fails for ever' => sub {
 
 subtest 'what is not tried again' => sub {
 	fails('status 400', [ 'status', code => 400 ], '38000', qr/^the HR system answered with HTTP status 400$/, qr/^Check settings\.base_url/);
-	fails('status 403', [ 'status', code => 403 ], '42501', qr/^the credentials lack a permission \(HTTP status 403\)$/, qr/^Grant the read permissions/);
+	fails('status 403', [ 'status', code => 403 ], '42501', qr/^the credentials lack a permission \(HTTP status 403\)$/, qr/^Reading employees needs: /);
 	fails('status 404', [ 'status', code => 404 ], '38000', qr/^the HR system answered with HTTP status 404$/, qr/check settings\.base_url/);
 	fails('status 401', [ 'status', code => 401 ], '28000', qr/^the HR system does not accept the credentials \(HTTP status 401\)$/, qr/^Check key and account/);
 	is($test->sql('SELECT state FROM stakesync.connection'), 'connected', 'a fetch that works mends the connection');

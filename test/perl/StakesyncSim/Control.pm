@@ -4,28 +4,42 @@ package StakesyncSim::Control;
 use strict;
 use warnings;
 use StakesyncSim::Answer qw(json_answer);
+use StakesyncSim::Change;
+use StakesyncSim::Counter;
 use StakesyncSim::Expect qw(expect_counts);
 use StakesyncSim::Fault;
 use StakesyncSim::Json qw(bool from_json);
 use StakesyncSim::Many;
 use StakesyncSim::Merge;
-use StakesyncSim::Names qw(countries);
-use StakesyncSim::People qw(add_employment add_home current_employment display_name make_company
-  make_person);
+use StakesyncSim::OAuth;
+use StakesyncSim::People qw(current_employment make_company);
 use StakesyncSim::Store;
 
-my $KEEP_REQUESTS = 200;
-my %SECRET = map { $_ => 1 } qw(authorization x-account-token cookie proxy-authorization);
-my %PLACE = map { $_ => 1 } qw(street_1 street_2 city state zip_code country);
-my %PAY = map { $_ => 1 } qw(job_title pay_rate pay_period pay_frequency pay_currency flsa_status employment_type);
-my %ALIAS = (email => 'work_email', salary => 'pay_rate', phone => 'mobile_phone_number', name => 'display_full_name');
+use StakesyncSim::BambooHR;
+use StakesyncSim::Generic;
+use StakesyncSim::HiBob;
+use StakesyncSim::Humaans;
+use StakesyncSim::Lucca;
+use StakesyncSim::Personio;
+
+# The systems beside Merge, a line each; control calls know them by the last part of the name in lower case
+my @SYSTEM = (
+	'StakesyncSim::BambooHR',
+	'StakesyncSim::Generic',
+	'StakesyncSim::HiBob',
+	'StakesyncSim::Humaans',
+	'StakesyncSim::Lucca',
+	'StakesyncSim::Personio',
+);
 
 # Calls by method and name
 my %CALL = (
 	'GET requests' => \&requests, 'DELETE requests' => \&forget_requests,
 	'GET expect' => \&expect, 'GET person' => \&person, 'GET faults' => \&fault_names,
-	'POST hire' => \&hire, 'POST leave' => \&leave, 'POST change' => \&change, 'POST remove' => \&remove,
-	'POST scope' => \&scope, 'POST many' => \&many, 'POST key' => \&key, 'POST link' => \&link_token,
+	(map { my $what = $_; ("POST $what" => sub { $_[0]{change}->$what($_[1]) }) } qw(hire leave change remove)),
+	'POST scope' => \&scope, 'POST many' => \&many, 'POST key' => \&key,
+	'GET key' => \&show_key, 'POST link' => \&link_token,
+	'POST switch' => \&switch, 'GET switch' => \&show_switches, 'POST expire_tokens' => \&expire_tokens,
 	'POST reset' => \&reset_all, 'POST fault' => \&add_fault, 'DELETE fault' => \&clear_faults,
 	'GET fault' => \&list_faults, 'POST release' => \&release, 'GET ping' => sub { { ok => bool(1) } });
 
@@ -50,11 +64,37 @@ sub build
 	make_company($store, $options->{static} ? 0 : $options->{people});
 	$many = StakesyncSim::Many->new(store => $store, count => $options->{static}) if $options->{static};
 	$self->{store} = $store;
+	$self->{change} = StakesyncSim::Change->new($store);
 	$self->{many} = $many;
-	$self->{providers} = [ StakesyncSim::Merge->new(store => $store, many => $many) ];
+	$self->{providers} = [ StakesyncSim::Merge->new(store => $store, many => $many), other_systems($store, $options) ];
 	$self->{rules} = [];
-	$self->forget_requests;
+	$self->{counter} = StakesyncSim::Counter->new;
 	return;
+}
+
+# All systems but Merge, and the pages of a login at a website whose tokens some of them take
+sub other_systems
+{
+	my ($store, $options) = @_;
+	my %shared = (store => $store, scheme => defined $options->{'tls-cert'} ? 'https' : 'http');
+	my $oauth = StakesyncSim::OAuth->new(%shared);
+
+	return ((map { $_->new(%shared, oauth => $oauth) } @SYSTEM), $oauth);
+}
+
+# The name by which control calls know a system
+sub system_name
+{
+	my ($provider) = @_;
+	return $provider ? lc(ref($provider) =~ s/.*:://r) : 'none';
+}
+
+sub find_system
+{
+	my ($self, $name) = @_;
+	my ($provider) = grep { system_name($_) eq ($name // '') } @{ $self->{providers} };
+
+	return $provider // die 'provider is one of: ' . join(', ', map { system_name($_) } @{ $self->{providers} }) . "\n";
 }
 
 # Answer any request: control calls here, all others by their provider, spoilt by the faults
@@ -65,16 +105,27 @@ sub answer
 
 	return $self->call($request) if $request->{path} =~ m{^/control(?:/|$)};
 	($provider) = grep { $_->handles($request->{path}) } @{ $self->{providers} };
+	$self->{counter}->begin($request, system_name($provider), $self->busy_connections);
 	$answer = $provider ? $provider->answer($request) : json_answer(404, { detail => 'Not found.' });
 	$request->{page} = $provider ? $provider->page_of($request) : 1;
+	$request->{store} = $self->{store};
+	$request->{ask} = sub { $provider->answer({ %$request, page => undef, again => 1, @_ }) } if $provider;
 	foreach my $rule ($self->matching_rules($request))
 	{
 		StakesyncSim::Fault::apply($answer, $rule, $request);
 		push @{ $request->{faults} }, $rule->{fault};
 	}
 	delete $answer->{renext};
-	$self->remember($request, $answer);
+	delete $request->{ask};
+	$self->{counter}->remember($request, system_name($provider), $answer);
 	return $answer;
+}
+
+# The connections whose answer is not at its end
+sub busy_connections
+{
+	my ($self) = @_;
+	return map { $_->{id} } grep { $_->{busy} } values %{ $self->{server}{connections} // {} };
 }
 
 sub call
@@ -158,38 +209,23 @@ sub release
 	return { released => $self->{server}->release };
 }
 
-# Count a request and keep the last ones without their secrets
-sub remember
-{
-	my ($self, $request, $answer) = @_;
-	my $path = $request->{path} =~ s{/[0-9a-f]{8}-[0-9a-f-]{27}$}{/{id}}r =~ s{(?<=/account-token/).*}{{token}}r;
-	my %headers = map { $_ => $SECRET{$_} ? '(set)' : $request->{headers}{$_} } keys %{ $request->{headers} };
-	my $status = $answer->{abort} ? $answer->{abort} : $answer->{status};
-
-	$self->{asked}{total}++;
-	$self->{asked}{by_path}{$path}++;
-	$self->{asked}{by_status}{$status}++;
-	push @{ $self->{last} }, {
-		method => $request->{method}, path => $path, query => $request->{query}, headers => \%headers,
-		page => $request->{page}, status => $status, at => $request->{at},
-		connection => $request->{connection}, faults => $request->{faults} // [] };
-	shift @{ $self->{last} } if @{ $self->{last} } > $KEEP_REQUESTS;
-	return;
-}
-
 sub requests
 {
 	my ($self) = @_;
-	return {
-		%{ $self->{asked} }, last => $self->{last}, stalled => $self->{server}->count_stalled,
-		server => $self->{server}{stats} };
+	my $report = $self->{counter}->report;
+
+	foreach my $provider (grep { $_->can('figures') } @{ $self->{providers} })
+	{
+		my $system = $report->{systems}{ system_name($provider) } or next;
+		%$system = (%$system, %{ $provider->figures });
+	}
+	return { %$report, stalled => $self->{server}->count_stalled, server => $self->{server}{stats} };
 }
 
 sub forget_requests
 {
 	my ($self) = @_;
-	$self->{asked} = { total => 0, by_path => {}, by_status => {} };
-	$self->{last} = [];
+	$self->{counter}->forget;
 	return {};
 }
 
@@ -200,28 +236,11 @@ sub expect
 	return expect_counts($self->{store});
 }
 
-# Find a person by employee_number, id or remote_id
-sub find_person
-{
-	my ($self, $arguments) = @_;
-	my $list = $self->{store}->list('employee');
-
-	foreach my $member (grep { defined $arguments->{$_} } qw(id remote_id employee_number work_email))
-	{
-		foreach my $person (grep { !$_->{gone} } @$list)
-		{
-			my $value = $member eq 'id' ? $person->{id} : $person->{f}{$member};
-			return $person if defined $value && $value eq $arguments->{$member};
-		}
-	}
-	die "no such person; name employee_number, id, remote_id or work_email\n";
-}
-
 # One person with the current employment and the home, by number
 sub person
 {
 	my ($self, $arguments) = @_;
-	my $person = $self->find_person($arguments);
+	my $person = $self->{change}->find_person($arguments);
 	my $store = $self->{store};
 	my $home = $store->get($person->{f}{home_location});
 	my $employment = current_employment($store, $person);
@@ -231,215 +250,51 @@ sub person
 		%{ $person->{f} }, id => $person->{id}, deleted => bool($person->{deleted}),
 		modified_at => StakesyncSim::Store::moment_text($person->{modified}),
 		home => $home && $home->{f}, current_employment => $employment && $employment->{f},
-		manager_number => $manager && $manager->{f}{employee_number},
+		manager_number => $manager && $manager->{f}{employee_number}, on_leave => bool($person->{on_leave}),
+		ids => { map { system_name($_) => $_->id_of($person) } grep { $_->can('id_of') } @{ $self->{providers} } },
 		group_names => [ map { $_ && $_->{f}{name} } map { $store->get($_) } @{ $person->{f}{groups} // [] } ] };
 }
 
-# Hire one person or count of them; members given replace those made
-sub hire
-{
-	my ($self, $arguments) = @_;
-	my ($count, %set) = (delete $arguments->{count} // 1, %$arguments);
-	my $store = $self->{store};
-	my @hired;
-
-	for (1 .. $count)
-	{
-		my ($country) = grep { $_->{code} eq ($set{country} // '') } countries();
-		my $person = make_person($store, { country => $country // $store->pick(countries()) });
-		set_start($store, $person, $set{start_date});
-		$self->set_members($person, { %set }, 1);
-		$person->{created} = $store->touch($person, $store->get($person->{f}{home_location}) // (),
-			map { $store->get($_) } @{ $person->{f}{employments} });
-		push @hired, $self->identify($person);
-	}
-	return { %{ $hired[0] // {} }, people => \@hired };
-}
-
-# Begin today unless told otherwise
-sub set_start
-{
-	my ($store, $person, $date) = @_;
-	my $day = defined $date ? StakesyncSim::Store::parse_day($date) : $store->{today};
-
-	$person->{f}{$_} = StakesyncSim::Store::day_text($day) for qw(start_date);
-	$person->{f}{employment_status} = $day > $store->{today} ? 'PENDING' : 'ACTIVE';
-	$store->get($_)->{f}{effective_date} = StakesyncSim::Store::day_text($day) for @{ $person->{f}{employments} };
-	return;
-}
-
-sub identify
-{
-	my ($self, $person) = @_;
-	return {
-		id => $person->{id}, remote_id => $person->{f}{remote_id},
-		employee_number => $person->{f}{employee_number}, display_full_name => $person->{f}{display_full_name} };
-}
-
-# Somebody leaves; a date in the future leaves him active until then
-sub leave
-{
-	my ($self, $arguments) = @_;
-	my $store = $self->{store};
-	my $person = $self->find_person($arguments);
-	my $day = defined $arguments->{date} ? StakesyncSim::Store::parse_day($arguments->{date}) : $store->{today};
-
-	$person->{f}{termination_date} = StakesyncSim::Store::day_text($day);
-	$person->{f}{employment_status} = 'INACTIVE' if $day <= $store->{today};
-	$store->touch($person);
-	return $self->identify($person);
-}
-
-# set: members of the employee, of the home or of the employment; quiet leaves the employee's modified_at
-sub change
-{
-	my ($self, $arguments) = @_;
-	my $person = $self->find_person($arguments);
-
-	ref $arguments->{set} eq 'HASH' or die "set is wanted: {\"city\": \"Bern\"}\n";
-	$self->set_members($person, { %{ $arguments->{set} } }, $arguments->{in_place});
-	$self->{store}->touch($person) unless $arguments->{quiet};
-	$self->{store}{version}++;
-	return $self->identify($person);
-}
-
-# Sort the members to where they belong
-sub set_members
-{
-	my ($self, $person, $set, $in_place) = @_;
-	my (%place, %pay);
-	my $effective = delete $set->{effective_date};
-
-	foreach my $name (sort keys %$set)
-	{
-		my $member = $ALIAS{$name} // $name;
-		next if $PLACE{$member} || $PAY{$member} || $member eq 'department' || exists $person->{f}{$member};
-		die "an employee has no member $name\n";
-	}
-	foreach my $name (sort keys %$set)
-	{
-		my $member = $ALIAS{$name} // $name;
-		my $value = $set->{$name};
-		if ($PLACE{$member}) { $place{$member} = $value }
-		elsif ($PAY{$member}) { $pay{$member} = $value }
-		elsif ($member eq 'manager') { $person->{f}{manager} = $self->manager_id($value) }
-		elsif ($member eq 'groups') { $person->{f}{groups} = [ map { $self->group_id($_) } @$value ] }
-		elsif ($member eq 'department') { $self->move_department($person, $value) }
-		else { $person->{f}{$member} = as_moment($member, $value) }
-	}
-	$self->rename($person, $set);
-	$self->move_home($person, \%place) if %place;
-	$self->set_pay($person, \%pay, $effective, $in_place) if %pay || defined $effective;
-	return;
-}
-
-# Dates may be given as days
-sub as_moment
-{
-	my ($member, $value) = @_;
-	my $is_day = $member =~ /(?:_date|_of_birth)$/ && ($value // '') =~ /^\d{4}-\d\d-\d\d$/;
-	return $is_day ? "${value}T00:00:00Z" : $value;
-}
-
-# A new first or last name shows in the full name
-sub rename
-{
-	my ($self, $person, $set) = @_;
-
-	return if exists $set->{display_full_name} || exists $set->{name};
-	return unless grep { exists $set->{$_} } qw(first_name last_name preferred_name);
-	$person->{f}{display_full_name} = display_name(
-		$person->{f}{preferred_name} // $person->{f}{first_name} // '', $person->{f}{last_name} // '', $person->{country});
-	return;
-}
-
-sub move_home
-{
-	my ($self, $person, $place) = @_;
-	my $home = $self->{store}->get($person->{f}{home_location}) // add_home($self->{store}, $person);
-
-	$home->{f}{$_} = $place->{$_} for keys %$place;
-	$self->{store}->touch($home);
-	return;
-}
-
-# A new employment from a date (today), or the current one changed in place
-sub set_pay
-{
-	my ($self, $person, $pay, $effective, $in_place) = @_;
-	my $store = $self->{store};
-	my $current = current_employment($store, $person) // $store->get($person->{f}{employments}[0]);
-
-	$effective //= substr StakesyncSim::Store::day_text($store->{today}), 0, 10 unless $in_place && $current;
-	$pay->{effective_date} = as_moment('effective_date', $effective) if defined $effective;
-	if ($in_place && $current) { $current->{f}{$_} = $pay->{$_} for keys %$pay }
-	else
-	{
-		my %copy = $current ? %{ $current->{f} } : ();
-		$current = add_employment($store, $person, { %copy, remote_id => undef, %$pay });
-	}
-	$store->touch($current);
-	return;
-}
-
-# Managers are named by employee number or id
-sub manager_id
-{
-	my ($self, $value) = @_;
-
-	return $value if !defined $value || $self->{store}->get($value);
-	return $self->find_person({ employee_number => $value })->{id};
-}
-
-sub group_id
-{
-	my ($self, $value) = @_;
-	my $group;
-
-	return undef unless defined $value;
-	($group) = grep { $_->{id} eq $value || ($_->{f}{name} // '') eq $value } @{ $self->{store}->list('group') };
-	$group //= StakesyncSim::People::add_group($self->{store}, $value, 'DEPARTMENT', undef);
-	return $group->{id};
-}
-
-sub move_department
-{
-	my ($self, $person, $name) = @_;
-	my @others = grep {
-		my $group = $self->{store}->get($_);
-		!$group || !defined $group->{f}{type} || $group->{f}{type} ne 'DEPARTMENT'
-	} @{ $person->{f}{groups} // [] };
-
-	$person->{f}{groups} = [ @others, $self->group_id($name) ];
-	return;
-}
-
-# how: flag (seen with include_deleted_data only) or vanish
-sub remove
-{
-	my ($self, $arguments) = @_;
-	my $person = $self->find_person($arguments);
-
-	if (($arguments->{how} // 'flag') eq 'vanish') { $self->{store}->vanish($person) }
-	else
-	{
-		$person->{deleted} = 1;
-		$self->{store}->touch($person);
-	}
-	return $self->identify($person);
-}
-
-# Members that the account may not read: left out (omit) or null
+# What the account may not read: left out (omit) or null; of another system than Merge its own words
 sub scope
 {
 	my ($self, $arguments) = @_;
+	my $name = delete $arguments->{provider};
+	my %scope = (omit => {}, null => {}, map { my $how = $_;
+		($how => ref $arguments->{$how} eq 'ARRAY' ? { map { $_ => 1 } @{ $arguments->{$how} } } : $arguments->{$how})
+	} keys %$arguments);
 
-	$self->{store}{scope} = { map {
-		my $how = $_;
-		($how => { map { $_ => 1 } @{ $arguments->{$how} // [] } })
-	} qw(omit null) };
+	if (($name // 'merge') eq 'merge') { $self->{store}{scope} = \%scope }
+	else { $self->find_system($name)->{scope} = \%scope }
 	$self->{store}{version}++;
 	return {};
+}
+
+# Let a system behave otherwise, by its switches
+sub switch
+{
+	my ($self, $arguments) = @_;
+	my $system = $self->find_system(delete $arguments->{provider});
+
+	$system->can('set_switches') or die "this system has no switches\n";
+	$self->{store}{version}++;
+	return $system->set_switches(%$arguments);
+}
+
+sub show_switches
+{
+	my ($self) = @_;
+	return { map { system_name($_) => $_->{switch} } grep { $_->can('set_switches') } @{ $self->{providers} } };
+}
+
+# All tokens given so far are refused from now on: of one system or of all
+sub expire_tokens
+{
+	my ($self, $arguments) = @_;
+	my @systems = defined $arguments->{provider} ? $self->find_system($arguments->{provider}) : @{ $self->{providers} };
+	my %expired = map { system_name($_) => $_->expire_tokens } grep { $_->can('expire_tokens') } @systems;
+
+	return \%expired;
 }
 
 # Static people: how many there are, how many have changed
@@ -450,18 +305,35 @@ sub many
 	return $self->{many}->change(%$arguments);
 }
 
-# Other credentials from now on
+# Other credentials from now on; made up where none are told
 sub key
 {
 	my ($self, $arguments) = @_;
-	my $merge = $self->{providers}[0];
+	my $name = delete $arguments->{provider} // 'merge';
+	my $system = $self->find_system($name);
+	my $place = $name eq 'merge' ? $system : $system->{credentials} // {};
+	my @names = $name eq 'merge' ? qw(api_key account_token) : sort keys %$place;
+	my ($secret) = $name eq 'merge' ? 'api_key' : grep { /secret|token|key|password/ } @names;
 
-	foreach my $name (qw(api_key account_token))
+	$arguments->{$secret} = "$name-test-key-" . ++$self->{rotations} if defined $secret && !%$arguments;
+	foreach my $word (sort keys %$arguments)
 	{
-		$merge->{$name} = $arguments->{$name} if defined $arguments->{$name};
+		grep { $_ eq $word } @names or die "$name has no credential $word\n";
+		$place->{$word} = $arguments->{$word};
 	}
-	$merge->{api_key} = 'merge-test-key-' . ++$self->{rotations} unless %$arguments;
-	return { map { $_ => $merge->{$_} } qw(api_key account_token) };
+	$system->expire_tokens if $system->can('expire_tokens');
+	return { map { $_ => $place->{$_} } @names };
+}
+
+# What is taken for a login now
+sub show_key
+{
+	my ($self, $arguments) = @_;
+	my $name = $arguments->{provider} // 'merge';
+	my $system = $self->find_system($name);
+
+	return { map { $_ => $system->{$_} } qw(api_key account_token) } if $name eq 'merge';
+	return $system->{credentials} // die "this system has no credentials\n";
 }
 
 # Somebody has logged in at the website: a public token comes of it

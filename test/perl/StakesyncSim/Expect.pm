@@ -18,7 +18,7 @@ my @COUNTER = qw(
   without_work_email distinct_work_emails without_manager unknown_manager self_manager
   manager_comes_later without_home without_start_date future_termination without_employment
   several_employments future_pay_change tied_employments null_in_groups sparse decomposed_names
-  four_byte_names namesakes refused_values);
+  four_byte_names namesakes refused_values on_leave letters_in_number);
 
 # Count what a test wants to compare with
 sub expect_counts
@@ -44,6 +44,7 @@ sub count_person
 
 	count_number($count, $f->{employee_number});
 	$count->{ $STATUS_COUNT{$status} // 'other_status' }++;
+	$count->{on_leave}++ if $person->{on_leave} && $status eq 'ACTIVE';
 	$count->{without_home}++ unless defined $f->{home_location};
 	$count->{without_start_date}++ unless defined $f->{start_date};
 	$count->{future_termination}++ if substr($f->{termination_date} // '', 0, 10) gt $count->{today};
@@ -65,6 +66,7 @@ sub count_number
 	my $is_usable = ($number // '') !~ /^\s*(?:-|0|n\/a)?\s*$/i;
 
 	$count->{ $is_usable ? 'usable_employee_numbers' : 'without_employee_number' }++;
+	$count->{letters_in_number}++ if $is_usable && $number =~ /\D/;
 	$count->{distinct_employee_numbers}++ if $is_usable && !$count->{seen_number}{$number}++;
 	return;
 }

@@ -8,6 +8,7 @@ use Compress::Raw::Zlib ();
 use Encode ();
 use POSIX qw(strftime);
 use StakesyncSim::Answer qw(answer_body set_header text_answer);
+use StakesyncSim::Json qw(from_json to_json);
 
 # name => [what it does (arguments), code that changes ($answer, $args, $request)]
 my %FAULT = (
@@ -55,7 +56,17 @@ my %FAULT = (
 	same_cursor => [ 'next is the same cursor again, for ever', \&same_cursor ],
 	no_next => [ 'next is null although more would come', sub { $_[0]{renext}->('null') if $_[0]{renext} } ],
 	absent_next => [ 'the member next is left out', \&absent_next ],
-	empty_results => [ 'a list without records (keep_next)', \&empty_results ]);
+	empty_results => [ 'a list without records (keep_next)', \&empty_results ],
+	short_page => [ 'fewer records than the page has (by)', \&short_page ],
+	shifted_rows => [ 'before the answer the last so many of the list come first (by, kind: employee)', \&shifted_rows ],
+	same_page => [ 'the first page whatever was asked for', \&same_page ],
+	wrong_total => [ 'the announced total differs (by)', \&wrong_total ],
+	no_total => [ 'the announced total is left out', \&no_total ],
+	not_success => [ 'status 200 and success: false (body)', \&not_success ]);
+
+# What systems call the number of records that there are, and the place of a page
+my $TOTAL = qr/"(?:total|total_elements|totalItems|totalCount|count)":/;
+my @PLACE = qw(offset $skip skip page cursor after paging);
 
 sub names
 {
@@ -206,7 +217,7 @@ sub gzip_bomb
 	my ($answer, $args) = @_;
 	my $block = 'a' x 1_000_000;
 	my $blocks = int(($args->{size} // 1_000_000_000) / length $block) || 1;
-	my ($head, $tail) = ('{"next":null,"previous":null,"results":[{"id":"', '"}]}');
+	my ($head, $tail) = around_record($answer);
 	my $sum = crc32($head);
 	my $block_sum = crc32($block);
 
@@ -218,6 +229,20 @@ sub gzip_bomb
 		  . pack('VV', $sum, (length($head) + length($tail) + $blocks * length $block) & 0xffffffff)));
 	set_header($answer, 'Content-Encoding', 'gzip');
 	return;
+}
+
+# What stands around the one text of the one record of a list
+sub around_record
+{
+	my ($answer) = @_;
+	my ($head, $tail) = ('{"next":null,"previous":null,"results":[', ']}');
+
+	if ($answer->{records})
+	{
+		$answer->{renext}->('null') if $answer->{renext};
+		($head, $tail) = @$answer{qw(head tail)};
+	}
+	return ($head . '{"id":"', '"}' . $tail);
 }
 
 sub deflate_part
@@ -321,11 +346,11 @@ sub edit_body
 sub spoil_text
 {
 	my ($answer, $args, $poison) = (@_[0, 1], $_[-1]);
-	my $field = quotemeta($args->{field} // 'first_name');
+	my $field = defined $args->{field} ? quotemeta $args->{field} : 'first_?[nN]ame';
 
 	edit_record($answer, $args, sub {
 		my ($record) = @_;
-		$record =~ s/("$field":")/$1$poison/ or $record =~ s/("$field":)null/$1"$poison"/;
+		$record =~ s/("$field":(?:\{[^{}]*?"value":)?")/$1$poison/ or $record =~ s/("$field":)null/$1"$poison"/;
 		return $record;
 	});
 	return;
@@ -366,8 +391,9 @@ sub wrong_type
 	my ($answer, $args) = @_;
 	my $field = $args->{field} // 'first_name';
 	my $json = bytes($args->{json} // '{"nested":[1,2,{"a":null}]}');
+	my $value = qr/"(?:[^"\\]|\\.)*"|null|true|false|-?[\d.eE+-]+|\{[^{}]*\}/;
 
-	edit_record($answer, $args, sub { $_[0] =~ s/("\Q$field\E":)(?:"(?:[^"\\]|\\.)*"|null|true|false|-?[\d.eE+-]+)/$1$json/r });
+	edit_record($answer, $args, sub { $_[0] =~ s/("\Q$field\E":)$value/$1$json/r });
 	return;
 }
 
@@ -376,7 +402,7 @@ sub huge_record
 {
 	my ($answer, $args) = @_;
 	my $left = $args->{bytes} // 300_000_000;
-	my @parts = ('{"next":null,"previous":null,"results":[{"id":"', '"}]}');
+	my @parts = around_record($answer);
 	my $length = $left + length join '', @parts;
 
 	become($answer, text_answer(200, 'application/json', ''));
@@ -436,6 +462,93 @@ sub empty_results
 	my ($answer, $args) = @_;
 	$answer->{renext}->('null') if $answer->{renext} && !$args->{keep_next};
 	$answer->{records} = [] if $answer->{records};
+	return;
+}
+
+sub short_page
+{
+	my ($answer, $args) = @_;
+	my $records = $answer->{records} or return;
+	my $left = @$records - ($args->{by} // 1);
+
+	splice @$records, $left < 0 ? 0 : $left;
+	return;
+}
+
+# Somebody at the end of the list comes to its front: who is at the end of a page comes again on the next one
+sub shifted_rows
+{
+	my ($answer, $args, $request) = @_;
+
+	$request->{store}->rotate($args->{kind} // 'employee', $args->{by} // 1);
+	ask_again($answer, $request);
+	return;
+}
+
+# The parameters that say where a page begins are not looked at
+sub same_page
+{
+	my ($answer, $args, $request) = @_;
+	my %query = %{ $request->{query} };
+	my %is_place = map { $_ => 1 } @PLACE;
+	my $text = join '&', grep { !$is_place{ s/=.*//r =~ s/%24/\$/r } } split /&/, $request->{query_text};
+	my $body = eval { from_json($request->{body}) };
+
+	$query{paging} =~ s/^\d+/0/ if defined $query{paging};
+	$text .= "&paging=$query{paging}" if defined $query{paging};
+	delete @query{ grep { $_ ne 'paging' } @PLACE };
+	if (ref $body eq 'HASH')
+	{
+		delete @$body{@PLACE};
+		$body = bytes(to_json($body));
+	}
+	else { $body = $request->{body} }
+	ask_again($answer, $request, query => \%query, query_text => $text, body => $body);
+	return;
+}
+
+sub ask_again
+{
+	my ($answer, $request, %changed) = @_;
+	my $other = $request->{ask}->(%changed);
+
+	delete $other->{renext};
+	become($answer, $other);
+	return;
+}
+
+sub wrong_total
+{
+	my ($answer, $args) = @_;
+	my $by = $args->{by} // 1;
+	edit_frame($answer, sub { $_[0] =~ s/($TOTAL)(\d+)/$1 . ($2 + $by)/er });
+	return;
+}
+
+sub no_total
+{
+	my ($answer) = @_;
+	edit_frame($answer, sub { $_[0] =~ s/,$TOTAL\d+|$TOTAL\d+,?//r });
+	return;
+}
+
+# Change what stands around the records
+sub edit_frame
+{
+	my ($answer, $edit) = @_;
+
+	if ($answer->{records}) { $_ = $edit->($_) for @$answer{qw(head tail)} }
+	else { edit_body($answer, $edit) }
+	return;
+}
+
+# As the system words it, where it has such answers
+sub not_success
+{
+	my ($answer, $args) = @_;
+	my $body = $args->{body} // $answer->{failure} // '{"success":false,"error":{"code":500,"message":"Something went wrong"}}';
+
+	become($answer, text_answer(200, 'application/json', bytes($body)));
 	return;
 }
 

@@ -207,6 +207,7 @@ sub make_person
 
 	$person = $store->add(employee => $members);
 	$person->{roman} = $name->{roman};
+	$person->{number} = $number;
 	$person->{country} = $country;
 	give_ssn($store, $person);
 	add_home($store, $person, $country) unless $store->chance(60);
@@ -613,6 +614,7 @@ sub make_oddities
 	$people->[ $plain[5] ]{f}{first_name} = "\x{a0}$people->[$plain[5]]{f}{first_name} ";
 	$people->[ $plain[6] ]{f}{date_of_birth} = '1992-02-29T00:00:00Z';
 	make_sparse($people->[$_]) for @plain[7, 8, 9];
+	$people->[$_]{on_leave} = 1 for @plain[10, 11];
 	return;
 }
 

@@ -120,6 +120,18 @@ sub touch
 	return $now;
 }
 
+# Move the last so many objects of a list to its front, or the first ones to its end where the number is negative
+sub rotate
+{
+	my ($self, $kind, $by) = @_;
+	my $list = $self->list($kind);
+
+	@$list = $by < 0 ? (@$list[ -$by .. $#$list ], @$list[ 0 .. -$by - 1 ]) : (splice(@$list, -$by), @$list) if @$list;
+	$list->[$_]{seq} = $_ for 0 .. $#$list;
+	$self->{version}++;
+	return;
+}
+
 # Take an object away without a trace
 sub vanish
 {
