@@ -6,7 +6,7 @@ EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" stakesync.
 
 # The install script is these parts, joined in this order
 SQL_PARTS = sql/install.sql sql/company.sql sql/provider.sql sql/decide.sql sql/connection.sql \
-	sql/fetch.sql sql/preview.sql sql/sync.sql sql/schedule.sql
+	sql/fetch.sql sql/preview.sql sql/sync.sql sql/schedule.sql sql/check.sql sql/field.sql sql/sensitive.sql
 
 # What makes and upgrades a company is compiled in
 COMPANY_SQL = $(sort $(wildcard sql/company_*.sql))

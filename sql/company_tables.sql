@@ -217,6 +217,26 @@ CREATE TABLE @company@._fetch (
 	pid integer
 );
 
+-- private: for how many people a connection lacks a mapped field; data_gap shows it
+CREATE TABLE @company@._gap (
+	connection text NOT NULL REFERENCES @company@.connection ON UPDATE CASCADE ON DELETE CASCADE,
+	field text NOT NULL,
+	people bigint NOT NULL,
+	filled bigint NOT NULL,
+	absent bigint NOT NULL,
+	refused boolean NOT NULL,
+	lost_at timestamptz,
+	PRIMARY KEY (connection, field)
+);
+
+-- private: who looked at whom with stakesync_peek
+CREATE TABLE @company@._peek (
+	at timestamptz NOT NULL DEFAULT now(),
+	by text NOT NULL DEFAULT session_user,
+	connection text NOT NULL,
+	remote_id text NOT NULL
+);
+
 CREATE TABLE @company@.sync_run (
 	sync_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	connection text,
@@ -262,6 +282,24 @@ CREATE TABLE @company@.change (
 CREATE INDEX change_sync ON @company@.change (sync_id) WHERE sync_id IS NOT NULL;
 CREATE INDEX change_stakeholder ON @company@.change (stakeholder_id);
 
+-- who let refused data into which field, and until when
+CREATE TABLE @company@.sensitive_exception (
+	category text NOT NULL,
+	field text NOT NULL,
+	connection text,
+	reason text NOT NULL CHECK (reason <> ''),
+	until timestamptz NOT NULL,
+	allowed_at timestamptz NOT NULL DEFAULT now(),
+	allowed_by text NOT NULL DEFAULT session_user,
+	revoked_at timestamptz,
+	revoked_by text,
+	exception_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	whole boolean NOT NULL DEFAULT false,
+	CHECK (until - allowed_at <= interval '366 days')
+);
+
+CREATE INDEX sensitive_exception_field ON @company@.sensitive_exception (field) WHERE revoked_at IS NULL;
+
 COMMENT ON TABLE @company@.stakeholder IS 'The register: one row per person or legal entity. A column is a field; add your own.';
 COMMENT ON TABLE @company@.employee IS 'People as the HR systems tell them: the last complete picture, one row per source record';
 COMMENT ON TABLE @company@.connection IS 'The company''s accounts at HR systems';
@@ -271,12 +309,15 @@ COMMENT ON TABLE @company@.condition IS 'Who is in scope: all rows of a connecti
 COMMENT ON TABLE @company@.link IS 'The memory that a source record is a stakeholder; survives fetch and disconnect';
 COMMENT ON TABLE @company@.sync_run IS 'Syncs: a frozen preview and what became of it';
 COMMENT ON TABLE @company@.change IS 'What a sync or a hand did to one stakeholder, before and after';
+COMMENT ON TABLE @company@.sensitive_exception IS 'Exceptions to what is refused: one category in one field, for a time, by whom and why';
 COMMENT ON TABLE @company@._company IS 'Private to stakesync';
 COMMENT ON TABLE @company@._credential IS 'Private to stakesync';
 COMMENT ON TABLE @company@._claim IS 'Private to stakesync';
 COMMENT ON TABLE @company@._cycle IS 'Private to stakesync';
 COMMENT ON TABLE @company@._applied IS 'Private to stakesync';
 COMMENT ON TABLE @company@._fetch IS 'Private to stakesync';
+COMMENT ON TABLE @company@._gap IS 'Private to stakesync';
+COMMENT ON TABLE @company@._peek IS 'Private to stakesync';
 
 COMMENT ON COLUMN @company@.stakeholder.stakeholder_id IS 'Stakeholder';
 COMMENT ON COLUMN @company@.stakeholder.kind IS 'Kind';

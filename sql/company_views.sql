@@ -20,6 +20,9 @@ CREATE OR REPLACE TRIGGER stakesync_guard BEFORE INSERT OR UPDATE OR DELETE OR T
 CREATE OR REPLACE TRIGGER stakesync_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @company@.change
 	FOR EACH STATEMENT EXECUTE FUNCTION @extension@.stakesync_refuse_dml();
 
+CREATE OR REPLACE TRIGGER stakesync_guard BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON @company@.sensitive_exception
+	FOR EACH STATEMENT EXECUTE FUNCTION @extension@.stakesync_refuse_dml();
+
 -- Running means that somebody holds the connection's lock
 CREATE OR REPLACE VIEW @company@.fetch_run AS
 SELECT f.fetch_id, f.connection, f.mode,
@@ -246,11 +249,112 @@ CROSS JOIN LATERAL (
 	SELECT k.field FROM pg_catalog.jsonb_object_keys(coalesce(c.before, '{}') || coalesce(c.after, '{}')) AS k(field)) f
 WHERE c.state IN ('applied', 'reverted') AND c.action <> 'link';
 
+-- Why data is partial; what is counted is counted at the end of a fetch
+CREATE OR REPLACE VIEW @company@.data_gap AS
+WITH source AS MATERIALIZED (
+	SELECT c.connection, c.import, coalesce(p.name, o.name) AS name,
+		coalesce(p.definition, o.definition)
+			|| coalesce(coalesce(p.definition, o.definition) -> 'methods' -> s.method, '{}') AS definition,
+		coalesce((SELECT g.people FROM @company@._gap g WHERE g.connection = c.connection LIMIT 1), 0) AS people,
+		(SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_class k
+			JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace WHERE k.oid = c.tableoid) AS company
+	FROM @company@.connection c
+	LEFT JOIN @company@._credential s ON s.connection = c.connection
+	LEFT JOIN @extension@.stakesync_provider p ON p.provider = c.provider
+	LEFT JOIN @company@.provider o ON o.provider = c.provider
+	WHERE c.last_complete_fetch IS NOT NULL
+), counted AS (
+	SELECT g.connection, g.field, g.people - g.filled AS people, g.filled, g.lost_at, m.path,
+		CASE WHEN g.refused THEN 'refused'
+			WHEN g.absent = g.people OR g.lost_at IS NOT NULL THEN 'permission'
+			ELSE 'not filled in' END AS reason
+	FROM @company@._gap g
+	JOIN @company@.mapping m ON m.connection = g.connection AND m.field = g.field
+	WHERE g.filled < g.people AND (g.field <> 'termination_date' OR g.refused OR g.absent = g.people OR g.lost_at IS NOT NULL)
+), shipped AS (
+	SELECT s.connection, m.value ->> 'field' AS field, m.value ->> 'path' AS path, m.value ->> 'transform' AS transform
+	FROM source s CROSS JOIN LATERAL pg_catalog.jsonb_array_elements(s.definition -> 'mapping') m
+), unmapped AS (
+	SELECT s.connection, f.field FROM source s
+	CROSS JOIN LATERAL (
+		SELECT pg_catalog.jsonb_object_keys(s.definition -> 'gaps') AS field
+		UNION SELECT h.field FROM shipped h WHERE h.connection = s.connection
+		UNION SELECT pg_catalog.unnest('{name,personal_email,address_line_1,address_line_2,zip_code,city,country,birthdate,group_name,start_date,termination_date,employment_status,employment_type,team,manager,mobile_phone,pay_rate,pay_period,pay_currency}'::text[])) f
+	WHERE NOT EXISTS (SELECT FROM @company@.mapping m WHERE m.connection = s.connection AND m.field = f.field)
+)
+SELECT s.connection, c.field, c.people, c.reason,
+	CASE c.reason
+		WHEN 'refused' THEN pg_catalog.format('%s leads through a member that is never read. Map another one, or none.', c.path)
+		WHEN 'permission' THEN pg_catalog.concat_ws(' ',
+			CASE WHEN c.lost_at IS NULL THEN pg_catalog.format('No record of %s has %s.', s.name, c.path)
+				ELSE pg_catalog.format('%s has shown it for nobody since %s.', s.name,
+					(SELECT pg_catalog.to_char(c.lost_at AT TIME ZONE y.timezone, 'YYYY-MM-DD') FROM @company@._company y LIMIT 1)) END,
+			'Grant there: ' || r.permission || '.',
+			pg_catalog.format('Then: SELECT * FROM stakesync_fetch(%L, ''full'');', s.connection),
+			s.definition -> 'gaps' ->> c.field)
+		ELSE pg_catalog.concat_ws(' ',
+			CASE WHEN c.filled = 0 THEN pg_catalog.format('Nobody has it. If people do have it in %s, a permission may be missing.', s.name)
+				ELSE pg_catalog.format('Fill it in at %s, or by hand in the register.', s.name) END,
+			s.definition -> 'gaps' ->> c.field) END AS advice
+FROM counted c JOIN source s ON s.connection = c.connection
+LEFT JOIN LATERAL (
+	SELECT t.value ->> 'permission' AS permission
+	FROM pg_catalog.jsonb_array_elements(s.definition -> 'streams') WITH ORDINALITY t(value, place)
+	WHERE t.place = 1 OR pg_catalog.lower(t.value -> 'join' ->> 'as')
+		= pg_catalog.lower(pg_catalog.substring(c.path, '^ *[$][.]"?([^". []+)'))
+	ORDER BY t.place = 1 LIMIT 1) r ON true
+UNION ALL
+SELECT s.connection, u.field, s.people,
+	CASE WHEN h.field IS NULL THEN 'not supported' ELSE 'not mapped' END,
+	CASE WHEN h.field IS NULL THEN coalesce(s.definition -> 'gaps' ->> u.field,
+			pg_catalog.format('Map a field of %s that holds it.', s.name))
+		WHEN i.word IS NOT NULL THEN pg_catalog.format('SELECT * FROM stakesync_configure(import => %L, connection => %L);',
+			ARRAY(SELECT DISTINCT w.word FROM pg_catalog.unnest(s.import || i.word) w(word) ORDER BY w.word), s.connection)
+		ELSE pg_catalog.format('INSERT INTO %s.mapping (connection, field, path, transform) VALUES (%L, %L, %L, %L);',
+			s.company, s.connection, h.field, h.path, h.transform) END
+FROM unmapped u JOIN source s ON s.connection = u.connection
+LEFT JOIN shipped h ON h.connection = u.connection AND h.field = u.field
+LEFT JOIN (VALUES ('manager', 'manager'), ('mobile_phone', 'mobile_phone'), ('pay_rate', 'pay_rate'), ('pay_period', 'pay_rate'),
+	('pay_currency', 'pay_rate')) AS i(field, word) ON i.field = u.field;
+
+-- Each field, where it comes from, how full it is and who uses it
+CREATE OR REPLACE VIEW @company@.field AS
+WITH counted AS MATERIALIZED (
+	SELECT @extension@.stakesync_count_fields(p.stakeholder, p.employee, c.config, p.said, p.never, p.manager_id) AS counts
+	FROM (
+		SELECT s AS stakeholder, e AS employee, l.connection, a.said, a.never, ml.stakeholder_id AS manager_id
+		FROM @company@.stakeholder s
+		LEFT JOIN @company@.link l ON l.stakeholder_id = s.stakeholder_id AND l.until IS NULL AND l.how <> 'not'
+		LEFT JOIN @company@.employee e ON e.remote_id = l.remote_id AND e.connection = l.connection
+		LEFT JOIN @company@._applied a ON a.remote_id = l.remote_id AND a.connection = l.connection
+		LEFT JOIN @company@.link ml ON ml.remote_id = e.manager AND ml.connection = e.connection AND ml.until IS NULL AND ml.how <> 'not'
+		OFFSET 0) p
+	LEFT JOIN @company@._config c ON c.connection = p.connection)
+SELECT i.field, i.label, i.type, i.kind, i.visible,
+	(SELECT pg_catalog.string_agg(c.connection || ': ' || coalesce(m.path, 'remote_id'), '; ' ORDER BY c.precedence DESC, c.connection_id)
+		FROM @company@.connection c
+		LEFT JOIN @company@.mapping m ON m.connection = c.connection
+			AND m.field = CASE i.field WHEN 'identifier' THEN c.identifier WHEN 'email' THEN coalesce(c.email, 'work_email') ELSE i.field END
+		WHERE m.mode <> 'never' OR i.field = 'identifier' AND c.identifier = 'remote_id') AS mapped_from,
+	n.filled, n.filled_by_hr, n.filled - n.filled_by_hr AS filled_by_hand, n.total,
+	ARRAY(SELECT pg_catalog.format('condition %s of %s', d.condition_id, d.connection)
+		FROM @company@.condition d WHERE d.field = i.field ORDER BY d.condition_id) || i.used_by AS used_by
+FROM (SELECT pg_catalog.count(*) FROM @company@._company) one
+LEFT JOIN (SELECT s AS stakeholder FROM @company@.stakeholder s LIMIT 1) any_row ON true
+CROSS JOIN LATERAL @extension@.stakesync_field_info(any_row.stakeholder) i
+CROSS JOIN LATERAL (
+	SELECT coalesce((counts -> 'filled' ->> i.field)::bigint, 0) AS filled,
+		coalesce((counts -> 'of_hr' ->> i.field)::bigint, 0) AS filled_by_hr,
+		coalesce((counts ->> 'total')::bigint, 0) AS total
+	FROM counted) n;
+
 COMMENT ON VIEW @company@.fetch_run IS 'Fetches, running and past';
 COMMENT ON VIEW @company@.preview IS 'What a sync would do to each person: create, update, unchanged, excluded, conflict, invalid, missing';
 COMMENT ON VIEW @company@.preview_change IS 'The preview field by field';
 COMMENT ON VIEW @company@.preview_summary IS 'The preview in figures: one row per action, with what would hold a sync';
 COMMENT ON VIEW @company@.history IS 'Every change of every field: who, when, by which sync and source record';
+COMMENT ON VIEW @company@.data_gap IS 'What the HR systems do not tell, for how many people, why, and what to do';
+COMMENT ON VIEW @company@.field IS 'Every field: where it comes from, how full it is, and what uses it inside this database; what lies outside is unknown';
 COMMENT ON VIEW @company@._config IS 'Private to stakesync';
 COMMENT ON VIEW @company@._case IS 'Private to stakesync';
 COMMENT ON VIEW @company@._guard IS 'Private to stakesync';

@@ -1,6 +1,9 @@
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "connection.h"
 #include "document.h"
 #include "executor/spi.h"
@@ -12,6 +15,7 @@
 #include "sql.h"
 #include "talk.h"
 #include "utils/builtins.h"
+#include "utils/resowner.h"
 #include "utils/json.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -168,7 +172,7 @@ StoreConnection(Company *company, const ConnectCall *call, ConnectPlan *plan, co
 		   "ON CONFLICT (connection) DO UPDATE SET state = excluded.state, settings = excluded.settings, "
 		   "terms_accepted_at = CASE WHEN $6 THEN excluded.terms_accepted_at ELSE c.terms_accepted_at END, "
 		   "terms_accepted_by = CASE WHEN $6 THEN excluded.terms_accepted_by ELSE c.terms_accepted_by END, "
-		   "terms_hash = excluded.terms_hash",
+		   "terms_hash = excluded.terms_hash, fetched_since = NULL",
 		   "ttjttbt", call->connection, call->provider,
 		   JsonbToCString(NULL, &plan->settings->root, VARSIZE(plan->settings)),
 		   CompanyCaller(), HashTerms(plan->provider->terms), call->accept_terms, state);
@@ -228,6 +232,7 @@ SayWhatIsNeeded(const ConnectCall *call, Provider *provider)
 	List	   *methods = ProviderMethods(provider);
 	Jsonb	   *all = DocumentMember(provider->definition, "methods");
 	StringInfoData words;
+	int			shown = 0;
 	ListCell   *lc;
 
 	initStringInfo(&words);
@@ -240,9 +245,8 @@ SayWhatIsNeeded(const ConnectCall *call, Provider *provider)
 
 		if (call->method != NULL && strcmp(call->method, method) != 0)
 			continue;
-		appendStringInfo(&words, "%s%s asks for %s. ", words.len > 0 && foreach_current_index(lc) > 0 ? " Or: " : "",
-						 provider->name, ProviderAsks(login));
-		if (foreach_current_index(lc) == 0)
+		appendStringInfo(&words, "%s%s asks for %s. ", shown > 0 ? " Or: " : "", provider->name, ProviderAsks(login));
+		if (shown++ == 0)
 			appendStringInfo(&words, "%s Then: ", DocumentText(provider->definition, "guide"));
 		SayMethod(&words, call, method, login, foreach_current_index(lc) > 0);
 	}
@@ -263,7 +267,7 @@ TryCredentials(ConnectPlan *plan, AnswerFault *fault)
 	return false;
 }
 
-/* Credentials of a connection that is linked anew: what the link once gave stays */
+/* Credentials of a connection that is linked anew: what the link once gave stays, for the hosts it was given for */
 static void
 KeepLinked(Company *company, const ConnectCall *call, ConnectPlan *plan)
 {
@@ -271,7 +275,8 @@ KeepLinked(Company *company, const ConnectCall *call, ConnectPlan *plan)
 
 	if (company == NULL || DocumentMember(plan->login, "link") == NULL ||
 		SqlRun(company, "SELECT FROM @company@._credential s JOIN @company@.connection c USING (connection) "
-			   "WHERE connection = $1 AND s.method = $2", "tt", call->connection, call->method) != 1)
+			   "WHERE connection = $1 AND s.method = $2 AND s.hosts = $3", "ttt",
+			   call->connection, call->method, plan->session->hosts) != 1)
 		return;
 	before = ConnectionOpen(company, call->connection);
 	plan->session->credentials = DocumentLay(before->session->credentials, plan->session->credentials);
@@ -320,6 +325,10 @@ FindThrough(ConnectCall *call, Company *company)
 		return;
 	call->integration = MemoryContextStrdup(TopTransactionContext, call->provider);
 	call->provider = "merge";
+
+	/* who has no account token yet wants to hear of the link */
+	if (call->method == NULL && call->credentials == NULL)
+		call->method = "link";
 	initStringInfo(&settings);
 	appendStringInfoChar(&settings, '{');
 	DocumentAppend(&settings, "integration", SqlText(0, 1));
@@ -490,14 +499,57 @@ stakesync_connect(PG_FUNCTION_ARGS)
 	return result;
 }
 
+/* Open a connection; NULL with the words where key, provider or hosts are not what they were */
+static Connection *
+TryOpen(Company *company, const char *name, char **why)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	Connection *volatile connection = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		connection = ConnectionOpen(company, name);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(error);
+		*why = error->message;
+		connection = NULL;
+	}
+	PG_END_TRY();
+	return connection;
+}
+
 /* Revoke the account at the provider; says what came of it */
 static char *
-RevokeThere(Connection *connection)
+RevokeThere(Company *company, const char *name)
 {
-	Jsonb	   *disconnect = DocumentMember(connection->provider->definition, "disconnect");
-	TalkRequest request = {.request = disconnect};
+	char	   *why = NULL;
+	Connection *connection = TryOpen(company, name, &why);
+	Jsonb	   *disconnect;
+	TalkRequest request = {NULL};
 	TalkAnswer	answer;
 
+	/* who cannot be reached any more can be forgotten all the same */
+	if (connection == NULL)
+		return psprintf("The key was not revoked (%s): do that at the provider.", why);
+	disconnect = DocumentMember(connection->provider->definition, "disconnect");
+	request.request = disconnect;
 	if (disconnect == NULL)
 		return pstrdup("The key was not revoked: do that at the provider.");
 	if (TalkOnce(connection->session, &request, &answer))
@@ -532,6 +584,7 @@ EraseConnection(Company *company, const char *name, bool erase)
 	SqlRun(company, "DELETE FROM @company@.employee WHERE connection = $1", "t", name);
 	SqlRun(company, "DELETE FROM @company@._claim WHERE connection = $1", "t", name);
 	SqlRun(company, "DELETE FROM @company@._cycle WHERE connection = $1", "t", name);
+	SqlRun(company, "DELETE FROM @company@._gap WHERE connection = $1", "t", name);
 	if (!erase)
 	{
 		SqlRun(company, "UPDATE @company@.connection SET state = 'disconnected', last_complete_fetch = NULL, "
@@ -539,6 +592,7 @@ EraseConnection(Company *company, const char *name, bool erase)
 		return;
 	}
 	SqlRun(company, "DELETE FROM @company@._applied WHERE connection = $1", "t", name);
+	SqlRun(company, "DELETE FROM @company@._peek WHERE connection = $1", "t", name);
 	SqlRun(company, "DELETE FROM @company@.link WHERE connection = $1", "t", name);
 	SqlRun(company, "DELETE FROM @company@.connection WHERE connection = $1", "t", name);
 }
@@ -562,7 +616,7 @@ stakesync_disconnect(PG_FUNCTION_ARGS)
 	context = CompanyEnter(company, "connection", ACL_DELETE, false, "stakesync_disconnect()");
 	name = ConnectionResolve(company, name);
 	if (SqlRun(company, "SELECT FROM @company@._credential WHERE connection = $1", "t", name) == 1)
-		said = RevokeThere(ConnectionOpen(company, name));
+		said = RevokeThere(company, name);
 	name = MemoryContextStrdup(outer, name);
 	said = MemoryContextStrdup(outer, said);
 	CompanyLeave(context);
@@ -584,6 +638,32 @@ TryIt(Connection *connection, const TalkRequest *request, AnswerFault *fault)
 		return true;
 	*fault = answer.fault;
 	return false;
+}
+
+/* The code that a login gave: as it is, percent-encoded, or in the address that the website led to */
+static char *
+ReadCode(const char *token)
+{
+	const char *at = strstr(token, "code=");
+	StringInfoData code;
+
+	if (at != NULL && (at == token || at[-1] == '?' || at[-1] == '&'))
+		token = pnstrdup(at + 5, strcspn(at + 5, "&#"));
+	initStringInfo(&code);
+	for (const char *c = token; *c; c++)
+	{
+		unsigned int byte;
+
+		if (*c == '%' && isxdigit((unsigned char) c[1]) && isxdigit((unsigned char) c[2]) &&
+			sscanf(c + 1, "%2x", &byte) == 1 && byte >= 0x20)
+		{
+			appendStringInfoChar(&code, (char) byte);
+			c += 2;
+		}
+		else
+			appendStringInfoChar(&code, *c);
+	}
+	return code.data;
 }
 
 /* Finish a login at the provider's website: exchange the token for credentials and try them */
@@ -612,7 +692,7 @@ CompleteLink(Connection *connection, const char *token, AnswerFault *fault)
 	}
 	initStringInfo(&variables);
 	appendStringInfoChar(&variables, '{');
-	DocumentAppend(&variables, "code", token);
+	DocumentAppend(&variables, "code", ReadCode(token));
 	appendStringInfoChar(&variables, '}');
 	request.variables = DocumentRead(variables.data);
 
@@ -642,6 +722,7 @@ Complete(FunctionCallInfo fcinfo)
 	Connection *connection;
 	AnswerFault fault = {0};
 	char	   *failed = NULL;
+	char	   *state;
 	char	   *session;
 
 	if (token == NULL || token[0] == '\0')
@@ -657,19 +738,20 @@ Complete(FunctionCallInfo fcinfo)
 	if (!CompleteLink(connection, token, &fault))
 		failed = MemoryContextStrdup(outer, psprintf("%s. %s", fault.message, fault.hint));
 	session = MemoryContextStrdup(outer, SessionWrite(connection->session));
+	state = MemoryContextStrdup(outer, connection->state);
 	name = MemoryContextStrdup(outer, name);
 	CompanyLeave(context);
 	if (failed != NULL)
 	{
 		explicit_bzero(session, strlen(session));
-		return MakeRow(fcinfo, name, "awaiting_link", failed);
+		return MakeRow(fcinfo, name, state, failed);
 	}
 
 	context = CompanyEnter(company, "connection", ACL_INSERT, true, "stakesync_complete_link()");
 	connection = ConnectionOpen(company, name);
 	connection->session = SessionRead(DocumentRead(session));
 	ConnectionKeep(company, name, connection->method, connection->session);
-	SqlRun(company, "UPDATE @company@.connection SET state = 'connected' WHERE connection = $1", "t", name);
+	SqlRun(company, "UPDATE @company@.connection SET state = 'connected', fetched_since = NULL WHERE connection = $1", "t", name);
 	explicit_bzero(session, strlen(session));
 	CompanyLeave(context);
 	return MakeRow(fcinfo, name, "connected", "SELECT * FROM stakesync_fetch();");

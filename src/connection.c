@@ -1,5 +1,6 @@
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "connection.h"
 #include "document.h"
 #include "executor/spi.h"
@@ -7,9 +8,14 @@
 #include "secret.h"
 #include "sql.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
+
+/* How long a worker waits for the lock of a connection's credentials */
+#define KEEP_LOCK_TIMEOUT "10s"
 
 /* Names of a company's connections */
 static char *
@@ -130,8 +136,9 @@ ConnectionOpen(Company *company, const char *name)
 	bool		isnull;
 	Datum		sealed;
 	TimestampTz expires;
+	TimestampTz given;
 
-	if (SqlRun(company, "SELECT c.connection_id, c.provider, c.settings, c.state, s.method, s.sealed::bytea, s.hosts, s.token::bytea, s.token_expires "
+	if (SqlRun(company, "SELECT c.connection_id, c.provider, c.settings, c.state, s.method, s.sealed::bytea, s.hosts, s.token::bytea, s.token_expires, s.sealed_at "
 			   "FROM @company@.connection c LEFT JOIN @company@._credential s USING (connection) "
 			   "WHERE c.connection = $1", "t", name) != 1)
 		elog(ERROR, "connection vanished");
@@ -151,6 +158,7 @@ ConnectionOpen(Company *company, const char *name)
 	token = Unseal(sealed, isnull, psprintf("%s\ntoken", bound));
 	sealed = SqlDatum(0, 9, &isnull);
 	expires = isnull ? 0 : DatumGetTimestampTz(sealed);
+	given = DatumGetTimestampTz(SqlDatum(0, 10, &isnull));
 
 	credentials = DocumentRead(plain);
 	SecretWipe(plain, strlen(plain));
@@ -158,6 +166,8 @@ ConnectionOpen(Company *company, const char *name)
 	connection->login = ProviderMethod(connection->provider, &connection->method, NULL);
 	connection->session = ConnectionSession(company, name, connection->provider, connection->login, settings, credentials);
 	connection->session->today = TodayOf(company);
+	connection->session->schema = company->schema;
+	connection->session->given = given;
 	connection->session->token = token;
 	connection->session->expires = expires;
 	connection->settings = connection->session->settings;
@@ -188,4 +198,44 @@ ConnectionKeep(Company *company, const char *name, const char *method, Session *
 		   "ttytyz", name, method, sealed, session->hosts, Seal(session->token, psprintf("%s\ntoken", bound)),
 		   session->token ? session->expires : (int64) 0);
 	session->renewed = false;
+}
+
+/* Store what a login gave a stored connection, unless it was connected anew or disconnected since */
+void
+ConnectionKeepRenewed(Company *company, Session *session)
+{
+	char	   *bound = BindTo(company, session->connection, session->hosts);
+	char	   *plain = JsonbToCString(NULL, &session->credentials->root, VARSIZE(session->credentials));
+	Datum		sealed = Seal(plain, bound);
+
+	SecretWipe(plain, strlen(plain));
+	SqlRun(company,
+		   "UPDATE @company@._credential SET sealed = $2, token = $3, token_expires = $4 "
+		   "WHERE connection = $1 AND hosts = $5 AND sealed_at = $6",
+		   "tyyztz", session->connection, sealed, Seal(session->token, psprintf("%s\ntoken", bound)),
+		   session->token ? session->expires : (int64) 0, session->hosts, session->given);
+	session->renewed = false;
+}
+
+/* Store what the login of a stored connection gave, at once */
+void
+ConnectionKeepNow(Session *session)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Company    *company;
+	CompanyContext *entered;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	company = CompanyBySchema(session->schema);
+	entered = CompanyEnterAsWorker(company);
+
+	/* the caller, who waits for us, may have locked the table himself */
+	(void) set_config_option("lock_timeout", KEEP_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	ConnectionKeepRenewed(company, session);
+	CompanyLeave(entered);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
 }

@@ -40,4 +40,16 @@ extern Session *ConnectionSession(Company *company, const char *name, const Prov
 /* Store what a session knows: credentials, and the token where there is one */
 extern void ConnectionKeep(Company *company, const char *name, const char *method, Session *session);
 
+/*
+ * The same for a connection that is stored, unless somebody connected or
+ * disconnected it since it was read
+ */
+extern void ConnectionKeepRenewed(Company *company, Session *session);
+
+/*
+ * In a worker without a transaction: store what the login of a stored
+ * connection gave, at once. What was stored before may be worth nothing now.
+ */
+extern void ConnectionKeepNow(Session *session);
+
 #endif							/* STAKESYNC_CONNECTION_H */

@@ -179,6 +179,7 @@ static const Rule incremental_members[] = {
 
 static const Rule fields_members[] = {
 	{"base", RULE_LIST, false, "an array of names", NULL, &any_text, NULL, 0, 10000},
+	{"except", RULE_LIST, false, "an array of names", NULL, &any_text, NULL, 0, 10000},
 	{"discovered", RULE_BOOLEAN},
 	{"batch", RULE_NUMBER, false, "how many names go into one request, from 1 to 10000", NULL, NULL, NULL, 1, 10000},
 	{NULL}
@@ -215,7 +216,7 @@ static const Rule stream_members[] = {
 	{"pages", RULE_ANY, false, "an object", CheckPages},
 	{"total", RULE_TEXT, false, "the path of the announced number of records in the answer", RuleCheckLongPath},
 	{"incremental", RULE_OBJECT, false, "an object, such as {\"format\": \"datetime\"}", NULL, incremental_members},
-	{"fields", RULE_OBJECT, false, "an object of base, discovered and batch", NULL, fields_members},
+	{"fields", RULE_OBJECT, false, "an object of base, except, discovered and batch", NULL, fields_members},
 	{"one", RULE_OBJECT, false, "a request", NULL, one_members},
 	{"permission", RULE_TEXT, false, "a text: which permission shows this stream"},
 	{"optional", RULE_BOOLEAN},

@@ -401,6 +401,7 @@ CheckCompiles(const char *place, const char *field, ValueType type, const char *
 	PG_TRY();
 	{
 		(void) MappingCompile(list_make1(&rule), &options);
+		MappingCheckRefused(&rule);
 	}
 	PG_CATCH();
 	{

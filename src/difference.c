@@ -604,3 +604,21 @@ UnsettledFind(Person *person)
 	result = pushJsonbValue(&state, WJB_END_OBJECT, NULL);
 	return remains ? JsonbValueToJsonb(result) : NULL;
 }
+
+/* True if the register holds what HR said when last applied */
+bool
+RegisterIsOfHr(const Person *person, const Feed *feed)
+{
+	char	   *said = NULL;
+
+	switch (ReadApplied(person, feed, &said))
+	{
+		case APPLIED_NOTHING:
+			return false;
+		case APPLIED_SAME:
+			return FeedEquals(person, feed);
+		case APPLIED_OTHER:
+			break;
+	}
+	return RegisterHolds(person, feed, said);
+}

@@ -72,6 +72,9 @@ extern void DifferencesFind(Person *person, Difference *differences);
 extern char *FeedText(const Person *person, const Feed *feed);
 extern char *RegisterText(const Person *person, const Feed *feed);
 
+/* True if the register holds what HR said when last applied, the person being linked */
+extern bool RegisterIsOfHr(const Person *person, const Feed *feed);
+
 /* What remains of said and never once equal fields are settled, or NULL */
 extern Jsonb *UnsettledFind(Person *person);
 

@@ -18,6 +18,7 @@ typedef struct Discovery
 	MemoryContext context;
 	JsonPicker *name;
 	List	   *names;			/* of char * */
+	List	   *except;			/* of char *, not asked for */
 } Discovery;
 
 /* True if a list of names has one */
@@ -60,19 +61,33 @@ TakeField(const PageRun *run, const char *record, size_t length, const char *key
 	MemoryContext old = MemoryContextSwitchTo(discovery->context);
 	char	   *name = JsonPickText(discovery->name, record, length);
 
-	if (name != NULL)
+	if (name != NULL && !HasName(discovery->except, name))
 		AddName(discovery, name);
 	MemoryContextSwitchTo(old);
 }
 
+/* True if a member of the person comes from a child stream: the people's own stream knows no such field */
+static bool
+IsOfChild(Jsonb *definition, const char *name)
+{
+	List	   *streams = DocumentElements(DocumentMember(definition, "streams"));
+	ListCell   *lc;
+
+	for_each_from(lc, streams, 1)
+		if (strcmp(DocumentText(DocumentMember(lfirst(lc), "join"), "as"), name) == 0)
+			return true;
+	return false;
+}
+
 /* Ask for what is mapped, where not all is asked for */
 static void
-AddRoots(Discovery *discovery, List *roots)
+AddRoots(Discovery *discovery, Jsonb *definition, List *roots)
 {
 	ListCell   *lc;
 
 	foreach(lc, roots)
-		AddName(discovery, lfirst(lc));
+		if (!IsOfChild(definition, lfirst(lc)))
+			AddName(discovery, lfirst(lc));
 }
 
 /* Cut a list of names into batches */
@@ -108,10 +123,11 @@ DiscoverBatches(Jsonb *definition, const SourceStream *people, List *roots, Sour
 		return NIL;
 	discovery.names = DocumentTexts(DocumentMember(fields, "base"));
 	if (discover == NULL || !DocumentBool(fields, "discovered", true))
-		AddRoots(&discovery, roots);
+		AddRoots(&discovery, definition, roots);
 	else
 	{
 		discovery.name = JsonPickerCreate(DocumentText(discover, "name"), false);
+		discovery.except = DocumentTexts(DocumentMember(fields, "except"));
 		stream = SourceStreamRead(discover, -1, NULL);
 		stream->name = "the list of fields";
 		stream->optional = true;

@@ -25,15 +25,16 @@
 #include "exchange.h"
 #include "executor/spi.h"
 #include "fetch.h"
-#include "field.h"
 #include "guc.h"
 #include "keys.h"
 #include "lib/stringinfo.h"
 #include "mapping.h"
 #include "miscadmin.h"
+#include "path.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
-#include "scrub.h"
+#include "reading.h"
+#include "sensitive_exception.h"
 #include "sql.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -157,96 +158,26 @@ FetchFingerprint(Company *company, const char *connection)
 		   "SELECT pg_catalog.md5(pg_catalog.concat_ws(E'\\n', $2, c.identifier, c.email, c.settings - 'guards' - 'hand_edits' - 'follow_leavers' - 'requests_per_minute', "
 		   "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(E'\\t', m.field, m.path, m.transform), E'\\n' ORDER BY m.field) "
 		   "FROM @company@.mapping m WHERE m.connection = c.connection), "
+		   "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(E'\\t', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "
+		   "(SELECT pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(k.oid), E'\\t' ORDER BY k.conname) FROM pg_catalog.pg_constraint k "
+		   "WHERE k.conrelid = a.attrelid AND k.contype = 'c' AND k.conkey = ARRAY[a.attnum])), E'\\n' ORDER BY a.attname) "
+		   "FROM pg_catalog.pg_attribute a JOIN @company@.mapping m ON m.field = a.attname AND m.connection = c.connection "
+		   "WHERE a.attrelid = $3::oid AND NOT a.attisdropped), "
+		   "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(E'\\t', x.category, x.field), E'\\n' ORDER BY x.category, x.field) "
+		   "FROM @company@.sensitive_exception x WHERE " EXCEPTION_HOLDS("c.connection") "), "
+		   "(SELECT pg_catalog.concat_ws(E'\\t', s.method, s.hosts) FROM @company@._credential s WHERE s.connection = c.connection), "
 		   "(SELECT pg_catalog.md5(p.definition::text) FROM @extension@.stakesync_provider p WHERE p.provider = c.provider), "
 		   "(SELECT pg_catalog.md5(p.definition::text) FROM @company@.provider p WHERE p.provider = c.provider))) "
-		   "FROM @company@.connection c WHERE c.connection = $1", "tt", connection, STAKESYNC_VERSION);
+		   "FROM @company@.connection c WHERE c.connection = $1", "tti", connection, STAKESYNC_VERSION,
+		   (int64) CompanyRelation(company, "stakeholder"));
 	return SqlText(0, 1);
-}
-
-/* The kind of value of a column that ships with no field */
-static ValueType
-TypeOfColumn(Oid type)
-{
-	switch (type)
-	{
-		case DATEOID:
-			return VALUE_DATE;
-		case NUMERICOID:
-		case FLOAT8OID:
-		case FLOAT4OID:
-			return VALUE_NUMERIC;
-		case INT8OID:
-		case INT4OID:
-		case INT2OID:
-			return VALUE_INTEGER;
-		case BOOLOID:
-			return VALUE_BOOLEAN;
-		case TEXTARRAYOID:
-			return VALUE_TEXT_ARRAY;
-		default:
-			return VALUE_TEXT;
-	}
-}
-
-/* Split a comma list */
-static List *
-SplitChoices(const char *choices)
-{
-	List	   *list = NIL;
-
-	while (choices != NULL && *choices)
-	{
-		size_t		length = strcspn(choices, ",");
-
-		list = lappend(list, pnstrdup(choices, length));
-		choices += length + (choices[length] == ',');
-		while (*choices == ' ')
-			choices++;
-	}
-	return list;
-}
-
-/* Read the mapping as rules */
-static void
-ReadRules(Company *company, Fetch *fetch)
-{
-	Oid			relid = CompanyRelation(company, "employee");
-	uint64		rows = SqlRun(company, "SELECT field, path, transform, origin FROM @company@.mapping "
-							  "WHERE connection = $1 ORDER BY field", "t", fetch->connection_name);
-
-	for (uint64 i = 0; i < rows; i++)
-	{
-		MappingRule *rule = palloc0(sizeof(MappingRule));
-		const FieldInfo *field;
-		AttrNumber	attnum;
-
-		rule->field = SqlText(i, 1);
-		rule->path = SqlText(i, 2);
-		rule->transform = SqlText(i, 3);
-		field = FieldFind(rule->field);
-		attnum = get_attnum(relid, rule->field);
-		if (attnum == InvalidAttrNumber)
-			continue;
-		rule->type = field ? field->type : TypeOfColumn(get_atttype(relid, attnum));
-		rule->choices = field ? SplitChoices(field->choices) : NIL;
-		fetch->rules = lappend(fetch->rules, rule);
-		if (strcmp(SqlText(i, 4), "user") == 0)
-			fetch->own_rules = lappend(fetch->own_rules, rule);
-	}
-}
-
-/* What the definition says of the stream that brings the people */
-static Jsonb *
-PeopleOf(const Fetch *fetch)
-{
-	return linitial(DocumentElements(DocumentMember(fetch->connection->provider->definition, "streams")));
 }
 
 /* Decide between a full and an incremental fetch */
 static void
 DecideMode(Company *company, Fetch *fetch)
 {
-	Jsonb	   *incremental = DocumentMember(PeopleOf(fetch), "incremental");
+	Jsonb	   *incremental = DocumentMember(ReadingPeople(fetch->connection), "incremental");
 	bool		can = incremental != NULL;
 	char	   *format = DocumentText(incremental, "format");
 	bool		due;
@@ -275,52 +206,29 @@ DecideMode(Company *company, Fetch *fetch)
 		fetch->since = SqlText(0, 2);
 }
 
-/* True if a child stream is wanted: a mapped path begins where its rows go */
-static bool
-IsWanted(Jsonb *stream, List *roots)
-{
-	char	   *as = DocumentText(DocumentMember(stream, "join"), "as");
-	ListCell   *lc;
-
-	if (DocumentBool(stream, "always", false))
-		return true;
-	foreach(lc, roots)
-		if (strcmp(lfirst(lc), as) == 0)
-			return true;
-	return false;
-}
-
 /* Read which streams are to be read */
 static void
 ReadStreams(Fetch *fetch)
 {
-	List	   *streams = DocumentElements(DocumentMember(fetch->connection->provider->definition, "streams"));
-	List	   *roots = MappingRoots(fetch->rules);
-	ListCell   *lc;
-
-	fetch->people = SourceStreamRead(linitial(streams), 0, fetch->since);
-	for_each_from(lc, streams, 1)
-		if (IsWanted(lfirst(lc), roots))
-			fetch->children = lappend(fetch->children, SourceStreamRead(lfirst(lc), foreach_current_index(lc), NULL));
-}
-
-/* Compile the mapping for the records to come */
-static void
-CompileMapping(Company *company, Fetch *fetch)
-{
 	Jsonb	   *definition = fetch->connection->provider->definition;
-	MappingOptions options = {0};
-	char	   *id = DocumentText(PeopleOf(fetch), "id");
+	List	   *streams = DocumentElements(DocumentMember(definition, "streams"));
+	List	   *roots = MappingRoots(fetch->rules);
+	bool		ignore_case = DocumentBool(definition, "ignore_case", false);
 
-	SqlRun(company, "SELECT (pg_catalog.now() AT TIME ZONE timezone)::date FROM @company@._company", NULL);
-	options.id_path = id[0] == '@' ? "$.id" : id;
-	options.deleted_path = DocumentText(PeopleOf(fetch), "deleted");
-	options.null_tokens = DocumentTexts(DocumentMember(definition, "null_tokens"));
-	options.today = DatumGetDateADT(SqlDatum(0, 1, &(bool) {false}));
-	options.phone_region = DocumentBool(fetch->connection->settings, "phone_region", false);
-	options.refused = ScrubRefuses;
-	options.ignore_case = DocumentBool(definition, "ignore_case", false);
-	fetch->mapping = MappingCompile(fetch->rules, &options);
+	/* from the last one: who is wanted wants the one before it whose rows hold its key */
+	fetch->people = SourceStreamRead(linitial(streams), 0, fetch->since);
+	for (int i = list_length(streams) - 1; i > 0; i--)
+	{
+		Jsonb	   *stream = list_nth(streams, i);
+		char	   *parent = DocumentText(DocumentMember(stream, "join"), "parent");
+		Path	   *path = parent ? PathParse(parent, "join.parent") : NULL;
+
+		if (!ReadingWants(stream, roots, ignore_case))
+			continue;
+		fetch->children = lcons(SourceStreamRead(stream, i, NULL), fetch->children);
+		if (path != NULL && path->count > 0 && path->steps[0].kind == PATH_MEMBER)
+			roots = lappend(roots, pnstrdup(path->steps[0].name, path->steps[0].length));
+	}
 }
 
 /* Read all that the fetch needs to know, copied to live as long as it */
@@ -328,25 +236,36 @@ static void
 ReadConfiguration(Company *company, Fetch *fetch, MemoryContext context)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
+	bool		isnull;
+	Datum		at;
 
 	fetch->connection = ConnectionOpen(company, fetch->connection_name);
 	fetch->fingerprint = FetchFingerprint(company, fetch->connection_name);
 	fetch->seed = hash_bytes_extended((unsigned char *) fetch->fingerprint, strlen(fetch->fingerprint), 0);
+
+	/* of the last minute count the requests of fetches, and two of connecting: a login and the check */
 	SqlRun(company, "SELECT identifier, coalesce(email, 'work_email'), "
 		   "EXISTS (SELECT FROM @company@.employee e WHERE e.connection = c.connection), "
-		   "(SELECT coalesce(pg_catalog.sum(f.requests), 0)::bigint FROM @company@._fetch f WHERE f.connection = c.connection "
-		   "AND f.finished_at > pg_catalog.clock_timestamp() - interval '1 minute'), last_complete_fetch IS NULL "
-		   "FROM @company@.connection c WHERE connection = $1", "t", fetch->connection_name);
+		   "l.requests, l.at, last_complete_fetch IS NULL "
+		   "FROM @company@.connection c CROSS JOIN LATERAL ("
+		   "SELECT coalesce(pg_catalog.sum(u.requests), 0)::bigint AS requests, pg_catalog.max(u.at) AS at FROM ("
+		   "SELECT f.requests, f.finished_at AS at FROM @company@._fetch f WHERE f.connection = c.connection "
+		   "UNION ALL SELECT 2, s.sealed_at FROM @company@._credential s WHERE s.connection = c.connection) u "
+		   "WHERE u.at > pg_catalog.clock_timestamp() - interval '1 minute') l "
+		   "WHERE connection = $1", "t", fetch->connection_name);
 	fetch->identifier = SqlText(0, 1);
 	fetch->email = SqlText(0, 2);
 	fetch->lookup = SqlBool(0, 3);
 	fetch->lately = SqlInt(0, 4);
-	fetch->first = SqlBool(0, 5);
+	at = SqlDatum(0, 5, &isnull);
+	fetch->lately_at = isnull ? 0 : DatumGetTimestampTz(at);
+	fetch->first = SqlBool(0, 6);
 	DecideMode(company, fetch);
 
-	ReadRules(company, fetch);
+	fetch->rules = ReadingRules(company, fetch->connection_name, NULL);
+	fetch->own_rules = ReadingRules(company, fetch->connection_name, "user");
 	ReadStreams(fetch);
-	CompileMapping(company, fetch);
+	fetch->mapping = ReadingMapping(company, fetch->connection, fetch->rules);
 	fetch->landing = LandingOpen(fetch->rules);
 	MemoryContextSwitchTo(old);
 }
@@ -370,20 +289,6 @@ TextOf(MappedValue *value)
 	return value && value->state == MAPPED_VALUE ? value->text : NULL;
 }
 
-/* A person without a full name goes by first and last name */
-static void
-CompleteName(Fetch *fetch, MappedRecord *record)
-{
-	MappedValue *name = ValueOf(fetch, record, "name");
-	char	   *first = TextOf(ValueOf(fetch, record, "first_name"));
-	char	   *last = TextOf(ValueOf(fetch, record, "last_name"));
-
-	if (name == NULL || (name->state != MAPPED_NULL && name->state != MAPPED_ABSENT) || (!first && !last))
-		return;
-	name->state = MAPPED_VALUE;
-	name->text = first && last ? psprintf("%s %s", first, last) : first ? first : last;
-}
-
 /* Map a record that is new or changed, and land it */
 static void
 LandRecord(Fetch *fetch, WaitingRecord *waiting)
@@ -400,7 +305,7 @@ LandRecord(Fetch *fetch, WaitingRecord *waiting)
 				  psprintf("a record cannot be read: %s", record.error),
 				  "Fetch again; if it stays, tell the provider.");
 	record.id = waiting->id;
-	CompleteName(fetch, &record);
+	ReadingCompleteName(fetch->rules, &record);
 	identifier = fetch->identifier && strcmp(fetch->identifier, "remote_id") == 0 ? record.id :
 		TextOf(ValueOf(fetch, &record, fetch->identifier));
 	email = TextOf(ValueOf(fetch, &record, fetch->email));
@@ -523,7 +428,7 @@ TakeRecord(const PageRun *run, const char *bytes, size_t length, const char *key
 	MemoryContext old = MemoryContextSwitchTo(id_context);
 
 	if (run->stream != fetch->people)
-		JoinRow(fetch->join, run->stream, run->id, bytes, length);
+		JoinRow(fetch->join, run, bytes, length);
 	else
 	{
 		char	   *id = ReadId(fetch, bytes, length, key);
@@ -644,8 +549,12 @@ IsBusy(Jsonb *ready, Source *source)
 	const char *error;
 	bool		busy;
 
+	/* what may pass is no answer yet, what is refused will never be one */
 	if (!SourceAsk(source, ready, &exchange, &fault))
-		return false;
+	{
+		pfree(exchange.body.data);
+		return fault.again;
+	}
 
 	/* a jsonpath may need a transaction */
 	outside = CurrentMemoryContext;
@@ -653,6 +562,7 @@ IsBusy(Jsonb *ready, Source *source)
 	busy = ExchangeFind(exchange.body.data, exchange.body.len, DocumentText(ready, "busy"), &error) != NULL;
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(outside);
+	pfree(exchange.body.data);
 	return busy;
 }
 
@@ -687,7 +597,7 @@ StoreRenewed(Fetch *fetch)
 	if (!fetch->connection->session->renewed)
 		return;
 	company = Begin(fetch);
-	ConnectionKeep(company, fetch->connection_name, fetch->connection->method, fetch->connection->session);
+	ConnectionKeepRenewed(company, fetch->connection->session);
 	Commit();
 }
 
@@ -746,6 +656,8 @@ Agrees(Fetch *fetch)
 	foreach(lc, fetch->children)
 		if (((SourceStream *) lfirst(lc))->disagrees)
 			return false;
+	if (fetch->people->disagrees)
+		return false;
 	if (fetch->count.expected < 0)
 		return true;
 	(void) Begin(fetch);
@@ -787,11 +699,30 @@ ForgetRead(Fetch *fetch)
 	ListCell   *lc;
 
 	LandingClear(fetch->landing);
+	fetch->people->disagrees = false;
 	foreach(lc, fetch->children)
 		((SourceStream *) lfirst(lc))->disagrees = false;
 	fetch->count.records = 0;
 	fetch->count.pages = 0;
 	fetch->count.expected = -1;
+}
+
+/* Refuse rows of children that are fewer than announced: what is missing would be taken for gone */
+static void
+CheckChildren(Fetch *fetch)
+{
+	ListCell   *lc;
+
+	foreach(lc, fetch->children)
+	{
+		SourceStream *stream = lfirst(lc);
+
+		if (stream->disagrees && !stream->refused)
+			FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+					  psprintf(INT64_FORMAT " rows of %s were announced and " INT64_FORMAT " came",
+							   stream->announced, stream->name, stream->received),
+					  "The data moved while it was read; fetch again.");
+	}
 }
 
 /* Read all that there is; once more where the data moved while it was read */
@@ -805,6 +736,7 @@ ReadSource(Fetch *fetch)
 	options.session = fetch->connection->session;
 	options.limits = DocumentMember(definition, "limits");
 	options.lately = fetch->lately;
+	options.lately_at = fetch->lately_at;
 	options.since = fetch->since;
 	options.record = TakeRecord;
 	options.idle = ShowProgress;
@@ -824,6 +756,7 @@ ReadSource(Fetch *fetch)
 			CourierSend(fetch->task, COURIER_NOTICE, "the data moved while it was read: reading it again");
 			ForgetRead(fetch);
 			ReadStreamsOnce(fetch, source);
+			CheckChildren(fetch);
 		}
 	}
 	PG_FINALLY();

@@ -40,6 +40,7 @@ typedef struct Fetch
 	char	   *since;
 	bool		lookup;			/* there are employees to compare with */
 	int64		lately;			/* requests of the last minute */
+	TimestampTz lately_at;		/* when the last one of those was over */
 	bool		first;			/* there is no complete picture yet */
 	TimestampTz started;
 

@@ -13,7 +13,8 @@
  *
  * A row that came twice, because a page was read again or the data moved
  * between pages, counts once: the last of those with one id, or the same
- * bytes where the stream has no id.
+ * bytes where the stream has no id. Rows stay in the order of the source, in
+ * whichever order its pages came: what is joined is the same each time.
  */
 #include "postgres.h"
 
@@ -21,12 +22,16 @@
 #include "common/hashfn.h"
 #include "document.h"
 #include "executor/spi.h"
+#include "guc.h"
 #include "join.h"
 #include "json_piece.h"
+#include "miscadmin.h"
 #include "path.h"
+#include "source.h"
 #include "store.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 /* Columns of the people */
 enum
@@ -45,14 +50,25 @@ enum
 	ROWS_SEQ,
 	ROWS_KEY,
 	ROWS_ROW,
+	ROWS_PLACE,
 	ROWS_RECORD,
 	ROWS_COLUMNS
 };
 
+/* Names of a pivot beyond which no more are noted */
+#define NAMES_MOST 1000
+
+/* A name of a pivot, and whether the person at hand has a value of it */
+typedef struct PivotName
+{
+	char	   *name;
+	bool		has;
+} PivotName;
+
 /* A child stream, or a further part of the people */
 typedef struct JoinChild
 {
-	const SourceStream *stream; /* NULL for a part */
+	SourceStream *stream;		/* NULL for a part */
 	const char *as;
 	bool		one;
 	JsonPicker *parent;			/* key in the person; NULL for the id */
@@ -60,6 +76,8 @@ typedef struct JoinChild
 	JsonPicker *id;				/* of the row, or NULL */
 	JsonPicker *name;			/* pivot */
 	JsonPicker *value;
+	List	   *names;			/* of PivotName *, those that came */
+	int64		strays;			/* rows without a key */
 } JoinChild;
 
 struct RecordJoin
@@ -71,16 +89,21 @@ struct RecordJoin
 	Store	   *rows;
 	int64		seq;
 	bool		row_waits;		/* rows stands at one that is not used yet */
+	MemoryContext scratch;		/* reset per record */
 	struct RecordJoin *next;	/* the level after, or NULL */
 };
 
 /* Whose each row is, in the order of the people; key is the person's seq */
 static const char *const match_query =
-"SELECT r.n, p.seq, NULL::text, r.row, r.record "
+"SELECT r.n, p.seq, NULL::text, r.row, r.place, r.record "
 "FROM join_people p CROSS JOIN LATERAL pg_catalog.unnest(p.keys) WITH ORDINALITY k(key, n) "
-"JOIN (SELECT DISTINCT ON (n, key, row) n, seq, key, row, record FROM join_rows ORDER BY n, key, row, seq DESC) r "
+"JOIN (SELECT DISTINCT ON (n, key, row) n, seq, key, row, place, record FROM join_rows ORDER BY n, key, row, seq DESC) r "
 "ON r.n OPERATOR(pg_catalog.=) k.n AND r.key OPERATOR(pg_catalog.=) k.key "
-"ORDER BY p.seq, r.n, r.seq";
+"ORDER BY p.seq, r.n, r.place, r.seq";
+
+/* How many rows each child has */
+static const char *const count_query =
+"SELECT n, pg_catalog.count(DISTINCT row) FROM join_rows GROUP BY n";
 
 /* A picker for a path of a document; NULL where it names none */
 static JsonPicker *
@@ -93,17 +116,24 @@ MakePicker(Jsonb *document, const char *member, bool ignore_case)
 
 /* Read what a child stream says of its join */
 static void
-ReadChild(JoinChild *child, const SourceStream *stream, bool ignore_case)
+ReadChild(JoinChild *child, SourceStream *stream, bool ignore_case)
 {
 	Jsonb	   *join = DocumentMember(stream->spec, "join");
 	Jsonb	   *pivot = DocumentMember(join, "pivot");
+	char	   *id = DocumentText(stream->spec, "id");
 
 	child->stream = stream;
 	child->as = DocumentText(join, "as");
 	child->one = DocumentBool(join, "one", false);
-	child->parent = MakePicker(join, "parent", ignore_case);
 	child->child = MakePicker(join, "child", ignore_case);
-	child->id = MakePicker(stream->spec, "id", ignore_case);
+
+	/* one request a person: the key is the person's id */
+	if (!DocumentBool(stream->spec, "each", false))
+		child->parent = MakePicker(join, "parent", ignore_case);
+
+	/* the name of a row in its object is not in the row */
+	if (id != NULL && id[0] != '@')
+		child->id = MakePicker(stream->spec, "id", ignore_case);
 	child->name = MakePicker(pivot, "name", ignore_case);
 	child->value = MakePicker(pivot, "value", ignore_case);
 }
@@ -131,6 +161,7 @@ DescribeRows(void)
 	TupleDescInitEntry(desc, ROWS_SEQ + 1, "seq", INT8OID, -1, 0);
 	TupleDescInitEntry(desc, ROWS_KEY + 1, "key", TEXTOID, -1, 0);
 	TupleDescInitEntry(desc, ROWS_ROW + 1, "row", INT8OID, -1, 0);
+	TupleDescInitEntry(desc, ROWS_PLACE + 1, "place", INT8OID, -1, 0);
 	TupleDescInitEntry(desc, ROWS_RECORD + 1, "record", BYTEAOID, -1, 0);
 	return desc;
 }
@@ -171,6 +202,7 @@ OpenLevel(List *children, int batches, bool ignore_case)
 		ReadChild(&join->children[foreach_current_index(lc)], lfirst(lc), ignore_case);
 	join->people = StoreOpen("join_people", DescribePeople());
 	join->rows = StoreOpen("join_rows", DescribeRows());
+	join->scratch = AllocSetContextCreate(CurrentMemoryContext, "stakesync join", ALLOCSET_DEFAULT_SIZES);
 	return join;
 }
 
@@ -243,17 +275,21 @@ JoinPerson(RecordJoin *join, const char *id, const char *record, size_t length)
 
 /* Put a row with its key; without one it is nobody's */
 static void
-PutRow(RecordJoin *join, int n, const char *key, uint64 row, const char *record, size_t length)
+PutRow(RecordJoin *join, int n, const char *key, uint64 row, int64 place, const char *record, size_t length)
 {
 	Datum		values[ROWS_COLUMNS];
 	bool		nulls[ROWS_COLUMNS] = {false};
 
 	if (key == NULL)
+	{
+		join->children[n].strays++;
 		return;
+	}
 	values[ROWS_N] = Int64GetDatum(n + 1);
 	values[ROWS_SEQ] = Int64GetDatum(++join->seq);
 	values[ROWS_KEY] = CStringGetTextDatum(key);
 	values[ROWS_ROW] = Int64GetDatum((int64) row);
+	values[ROWS_PLACE] = Int64GetDatum(place);
 	values[ROWS_RECORD] = MakeBytes(record, length);
 	StorePut(join->rows, values, nulls);
 }
@@ -264,13 +300,49 @@ JoinPart(RecordJoin *join, int batch, const char *id, const char *record, size_t
 {
 	MemoryContext old = MemoryContextSwitchTo(join->rows->scratch);
 
-	PutRow(join, join->first_part + batch - 1, id, 0, record, length);
+	PutRow(join, join->first_part + batch - 1, id, 0, 0, record, length);
 	MemoryContextSwitchTo(old);
+}
+
+/* A name of a pivot; NULL for one that did not come */
+static PivotName *
+FindName(const JoinChild *child, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, child->names)
+		if (strcmp(((PivotName *) lfirst(lc))->name, name) == 0)
+			return lfirst(lc);
+	return NULL;
+}
+
+/* Note a name of a pivot: it can be read, so who has no value of it has none */
+static void
+NoteName(RecordJoin *join, JoinChild *child, const char *record, size_t length)
+{
+	char	   *name = JsonPickText(child->name, record, length);
+	MemoryContext old;
+	PivotName  *noted;
+
+	if (name == NULL || FindName(child, name) != NULL || list_length(child->names) >= NAMES_MOST)
+		return;
+	old = MemoryContextSwitchTo(GetMemoryChunkContext(join));
+	noted = palloc0(sizeof(PivotName));
+	noted->name = pstrdup(name);
+	child->names = lappend(child->names, noted);
+	MemoryContextSwitchTo(old);
+}
+
+/* Order names, whatever order they came in */
+static int
+CompareNames(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((PivotName *) lfirst(a))->name, ((PivotName *) lfirst(b))->name);
 }
 
 /* Put a row of a child stream */
 void
-JoinRow(RecordJoin *join, const SourceStream *stream, const char *person, const char *record, size_t length)
+JoinRow(RecordJoin *join, const PageRun *run, const char *record, size_t length)
 {
 	MemoryContext old = MemoryContextSwitchTo(join->rows->scratch);
 
@@ -279,16 +351,19 @@ JoinRow(RecordJoin *join, const SourceStream *stream, const char *person, const 
 		JoinChild  *child = &join->children[i];
 		char	   *id;
 
-		if (child->stream != stream)
+		if (child->stream != run->stream)
 			continue;
+		if (child->name != NULL)
+			NoteName(join, child, record, length);
 		id = child->id ? JsonPickText(child->id, record, length) : NULL;
-		PutRow(join, i, person ? person : child->child ? JsonPickText(child->child, record, length) : NULL,
+		PutRow(join, i, run->id ? run->id : child->child ? JsonPickText(child->child, record, length) : NULL,
 			   id ? hash_bytes_extended((unsigned char *) id, strlen(id), 0) :
-			   hash_bytes_extended((const unsigned char *) record, length, 1), record, length);
+			   hash_bytes_extended((const unsigned char *) record, length, 1), run->place, record, length);
 	}
 	MemoryContextSwitchTo(old);
+	MemoryContextReset(join->rows->scratch);
 	if (join->next != NULL)
-		JoinRow(join->next, stream, person, record, length);
+		JoinRow(join->next, run, record, length);
 }
 
 /* Forget all */
@@ -297,6 +372,11 @@ JoinClear(RecordJoin *join)
 {
 	StoreClear(join->people);
 	StoreClear(join->rows);
+	for (int i = 0; i < join->first_part; i++)
+	{
+		join->children[i].strays = 0;
+		join->children[i].names = NIL;
+	}
 	join->row_waits = false;
 	if (join->next != NULL)
 		JoinClear(join->next);
@@ -329,9 +409,10 @@ JoinNextId(void *join)
 
 /* Append a row to what a child gives a person */
 static void
-AppendRow(const JoinChild *child, StringInfo value, const char *record, size_t length)
+AppendRow(JoinChild *child, StringInfo value, const char *record, size_t length)
 {
 	char	   *name;
+	PivotName  *noted;
 	const char *raw;
 	size_t		raw_length;
 
@@ -350,14 +431,37 @@ AppendRow(const JoinChild *child, StringInfo value, const char *record, size_t l
 	if (value->len == 0)
 		appendStringInfoString(value, "{}");
 	JsonAppendMember(value, name, raw, raw_length);
+	noted = FindName(child, name);
+	if (noted != NULL)
+		noted->has = true;
+}
+
+/* Finish the object of a pivot: null for the names of which others have a value */
+static void
+FillPivot(JoinChild *child, StringInfo value)
+{
+	ListCell   *lc;
+
+	if (value->len == 0)
+		appendStringInfoString(value, "{}");
+	foreach(lc, child->names)
+	{
+		PivotName  *name = lfirst(lc);
+
+		if (!name->has)
+			JsonAppendMember(value, name->name, "null", 4);
+		name->has = false;
+	}
 }
 
 /* Add what a child gave to the person's record */
 static void
-AddChild(const JoinChild *child, StringInfo record, StringInfo value)
+AddChild(JoinChild *child, StringInfo record, StringInfo value)
 {
 	if (child->stream->refused)
 		return;
+	if (child->name != NULL)
+		FillPivot(child, value);
 	if (child->name == NULL && !child->one)
 	{
 		StringInfoData array;
@@ -371,7 +475,7 @@ AddChild(const JoinChild *child, StringInfo record, StringInfo value)
 	else if (value->len > 0)
 		JsonAppendMember(record, child->as, value->data, value->len);
 	else
-		JsonAppendMember(record, child->as, child->one ? "null" : "{}", child->one ? 4 : 2);
+		JsonAppendMember(record, child->as, "null", 4);
 }
 
 /* Merge a further part into the record */
@@ -384,6 +488,15 @@ MergePart(StringInfo record, const char *part, size_t length)
 	JsonMergeObjects(record->data, record->len, part, length, &merged);
 	resetStringInfo(record);
 	appendBinaryStringInfo(record, merged.data, merged.len);
+}
+
+/* Refuse a person with more rows than a record may have bytes */
+static void
+CheckSize(const StringInfo record, const StringInfo value)
+{
+	if ((int64) record->len + value->len > (int64) stakesync_max_record_size * 1024)
+		FetchFail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "a person and the rows that belong to him are larger than stakesync.max_record_size",
+				  "Raise it if people of this system may be that large.");
 }
 
 /* Take the waiting rows of one child and person into value, or into the record */
@@ -403,6 +516,7 @@ TakeRows(RecordJoin *join, int n, int64 seq, StringInfo record, StringInfo value
 			MergePart(record, VARDATA_ANY(row), VARSIZE_ANY_EXHDR(row));
 		else
 			AppendRow(&join->children[n], value, VARDATA_ANY(row), VARSIZE_ANY_EXHDR(row));
+		CheckSize(record, value);
 		join->row_waits = StoreNext(join->rows) != NULL;
 	}
 }
@@ -412,12 +526,15 @@ static bool
 NextOfLevel(RecordJoin *join, StringInfo id, StringInfo record)
 {
 	TupleTableSlot *slot = StoreNext(join->people);
+	MemoryContext old;
 	StringInfoData value;
 	int64		seq;
 	text	   *person;
 
 	if (slot == NULL)
 		return false;
+	MemoryContextReset(join->scratch);
+	old = MemoryContextSwitchTo(join->scratch);
 	seq = DatumGetInt64(Column(slot, PEOPLE_SEQ));
 	resetStringInfo(id);
 	appendStringInfoString(id, TextDatumGetCString(Column(slot, PEOPLE_ID)));
@@ -432,8 +549,42 @@ NextOfLevel(RecordJoin *join, StringInfo id, StringInfo record)
 		if (n < join->first_part)
 			AddChild(&join->children[n], record, &value);
 	}
-	pfree(value.data);
+	MemoryContextSwitchTo(old);
 	return true;
+}
+
+/* True if the rows of a child can be counted: they have ids, and one line of pages announced how many they are */
+static bool
+IsCounted(const JoinChild *child)
+{
+	return child->id != NULL && child->stream->announced >= 0 && !DocumentBool(child->stream->spec, "each", false);
+}
+
+/*
+ * Compare the rows of children with what was announced: one that came twice
+ * does not make up for one that never did
+ */
+static void
+CountRows(RecordJoin *join)
+{
+	bool		any = false;
+
+	for (int i = 0; i < join->first_part; i++)
+		any |= IsCounted(&join->children[i]);
+	if (!any || SPI_execute(count_query, true, 0) != SPI_OK_SELECT)
+		return;
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		int64		n = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)) - 1;
+		int64		rows = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+
+		if (n >= join->first_part || !IsCounted(&join->children[n]))
+			continue;
+		join->children[n].stream->received = rows + join->children[n].strays;
+		join->children[n].stream->disagrees |= join->children[n].stream->received < join->children[n].stream->announced;
+	}
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* Find whose each row of a level is */
@@ -442,6 +593,9 @@ MatchLevel(RecordJoin *join)
 {
 	StoreExpose(join->people);
 	StoreExpose(join->rows);
+	CountRows(join);
+	for (int i = 0; i < join->first_part; i++)
+		list_sort(join->children[i].names, CompareNames);
 	StoreFill(join->rows, match_query);
 	StoreHide(join->rows);
 	StoreHide(join->people);
@@ -463,7 +617,10 @@ JoinMatch(RecordJoin *join)
 	initStringInfo(&id);
 	initStringInfo(&record);
 	while (NextOfLevel(join, &id, &record))
+	{
 		JoinPerson(join->next, id.data, record.data, record.len);
+		CHECK_FOR_INTERRUPTS();
+	}
 	pfree(id.data);
 	pfree(record.data);
 	JoinMatch(join->next);

@@ -18,10 +18,10 @@ typedef struct RecordJoin RecordJoin;
  */
 extern RecordJoin *JoinOpen(List *children, int batches, bool ignore_case);
 
-/* Put a person, a further part of one, or a row of a child stream (of a person, or NULL) */
+/* Put a person, a further part of one, or the row of a child stream that a run is at */
 extern void JoinPerson(RecordJoin *join, const char *id, const char *record, size_t length);
 extern void JoinPart(RecordJoin *join, int batch, const char *id, const char *record, size_t length);
-extern void JoinRow(RecordJoin *join, const SourceStream *child, const char *person, const char *record, size_t length);
+extern void JoinRow(RecordJoin *join, const PageRun *run, const char *record, size_t length);
 
 /* Forget all */
 extern void JoinClear(RecordJoin *join);
@@ -30,7 +30,7 @@ extern void JoinClear(RecordJoin *join);
 extern void JoinRewind(RecordJoin *join);
 extern const char *JoinNextId(void *join);
 
-/* In a transaction: find whose each row is */
+/* In a transaction: find whose each row is, and whether they are as many as announced */
 extern void JoinMatch(RecordJoin *join);
 
 /* Without one: the next whole record; false at the end */

@@ -217,6 +217,38 @@ LandingExpose(Landing *landing)
 	return store->count;
 }
 
+/* Take values of a rule out, as problems of their people */
+void
+LandingRefuse(Landing *landing, int rule, const char *relation, const char *message)
+{
+	const char *field = ((MappingRule *) list_nth(landing->rules, rule))->field;
+	MappedValue value = {.code = "bad_value",.message = unconstify(char *, message)};
+	StringInfoData problem;
+	StringInfoData query;
+
+	initStringInfo(&problem);
+	AppendProblem(&problem, field, &value);
+	appendStringInfoChar(&problem, ']');
+	initStringInfo(&query);
+	appendStringInfo(&query,
+					 "SELECT l.remote_id, l.seq, l.same, l.deleted, l.record_hash, l.changes_on, "
+					 "CASE WHEN w.value IS NULL THEN l.unknown ELSE l.unknown || %s::pg_catalog.text END, "
+					 "CASE WHEN w.value IS NULL THEN l.problems ELSE (coalesce(l.problems::pg_catalog.jsonb, '[]') || %s::pg_catalog.jsonb)::pg_catalog.text END, "
+					 "l.identifier_key, l.email_key, l.name_key",
+					 quote_literal_cstr(field), quote_literal_cstr(problem.data));
+	for (int i = 0; i < list_length(landing->rules); i++)
+	{
+		if (i == rule)
+			appendStringInfo(&query, ", CASE WHEN w.value IS NULL THEN l.%s END", LandingColumn(i));
+		else
+			appendStringInfo(&query, ", l.%s", LandingColumn(i));
+	}
+	appendStringInfo(&query, " FROM landing l LEFT JOIN %s w ON w.value = l.%s", relation, LandingColumn(rule));
+	StoreFill(landing->store, query.data);
+	StoreHide(landing->store);
+	StoreExpose(landing->store);
+}
+
 /* Take it back from SPI */
 void
 LandingHide(Landing *landing)

@@ -40,6 +40,12 @@ extern int64 LandingCount(const Landing *landing);
  */
 extern int64 LandingExpose(Landing *landing);
 
+/*
+ * While SPI has it: take the values of a rule out that the relation of that
+ * name has as "value"; they become a problem of their people
+ */
+extern void LandingRefuse(Landing *landing, int rule, const char *relation, const char *message);
+
 /* Take it back from SPI */
 extern void LandingHide(Landing *landing);
 

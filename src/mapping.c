@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "mapping_inside.h"
 #include "phone.h"
+#include "sensitive.h"
 
 /* Bytes of a record's own id */
 #define MAX_ID_LENGTH 1000
@@ -156,6 +157,27 @@ TakePaths(MappingRun *run, const CompiledRule *rule, TextItems *texts, MappedVal
 	}
 }
 
+/* True unless a text has a shape that is refused; then result holds the problem */
+static bool
+TextsArePermitted(const CompiledRule *rule, const TextItems *texts, MappedValue *result)
+{
+	for (int i = 0; i < texts->count; i++)
+	{
+		const TextItem *item = &texts->items[i];
+		uint32		categories;
+
+		if (item->length < SENSITIVE_LEAST_LENGTH)
+			continue;
+		categories = SensitiveValueCategories(item->text, item->length, rule->identifier) &
+			~rule->rule->allowed;
+		if (categories != 0)
+			return TransformProblem(result, "refused",
+									psprintf("the value looks like %s, which is refused; remove it at the source",
+											 SensitiveFirst(categories)));
+	}
+	return true;
+}
+
 /* Fill the value of a rule */
 static void
 ApplyRule(MappingRun *run, const CompiledRule *rule, MappedValue *result)
@@ -163,6 +185,8 @@ ApplyRule(MappingRun *run, const CompiledRule *rule, MappedValue *result)
 	TextItems	texts = {NULL};
 	ListCell   *lc;
 
+	if (rule->refused)
+		return;
 	if (rule->constant != NULL)
 	{
 		TextItem	item = {rule->constant, strlen(rule->constant)};
@@ -181,7 +205,8 @@ ApplyRule(MappingRun *run, const CompiledRule *rule, MappedValue *result)
 		if (!TransformApply(lfirst(lc), &texts, result))
 			return;
 	}
-	TransformConvert(rule->type, rule->rule->choices, &texts, result);
+	if (!rule->judged || TextsArePermitted(rule, &texts, result))
+		TransformConvert(rule->type, rule->rule->choices, &texts, result);
 }
 
 /* Find the phone library's function, loading it the first time */
@@ -287,6 +312,14 @@ ReadSelf(MappingRun *run)
 	record->id = RecordText(run->tree, run->mapping->id_path);
 	if (record->id != NULL && strlen(record->id) > MAX_ID_LENGTH)
 		record->error = "the record's id is longer than 1,000 bytes";
+	else if (record->id != NULL && run->mapping->options.sensitive)
+	{
+		uint32		categories = SensitiveValueCategories(record->id, strlen(record->id), true) &
+			~run->mapping->options.id_allowed;
+
+		if (categories != 0)
+			record->error = psprintf("its id looks like %s, which is refused", SensitiveFirst(categories));
+	}
 	record->deleted = deleted != NULL &&
 		(pg_strcasecmp(deleted, "true") == 0 || strcmp(deleted, "1") == 0);
 }

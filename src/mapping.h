@@ -33,6 +33,8 @@ typedef struct MappingRule
 	const char *transform;		/* NULL for none */
 	ValueType	type;
 	List	   *choices;		/* of char *, for VALUE_CHOICE */
+	uint32		allowed;		/* categories of refused data let in, see
+								 * sensitive.h */
 } MappingRule;
 
 typedef struct MappingOptions
@@ -50,6 +52,13 @@ typedef struct MappingOptions
 	 * names in paths are asked for when they are compiled.
 	 */
 	bool		(*refused) (const char *name, size_t length);
+
+	/*
+	 * Judge rules and values as sensitive.h does: what a rule would read in
+	 * spite of that is absent, and a value of a refused shape a problem.
+	 */
+	bool		sensitive;
+	uint32		id_allowed;		/* categories let into the record's own id */
 } MappingOptions;
 
 typedef enum MappedState
@@ -85,6 +94,15 @@ typedef struct Mapping Mapping;
  * in CurrentMemoryContext.
  */
 extern Mapping *MappingCompile(List *rules, const MappingOptions *options);
+
+/*
+ * Categories of refused data that a rule's field and paths tell of and that
+ * are not allowed; what (unless NULL) is the name that does
+ */
+extern uint32 MappingRefused(const MappingRule *rule, const char **what);
+
+/* Raise if there are any */
+extern void MappingCheckRefused(const MappingRule *rule);
 
 /*
  * Names of the first members that rules (List of MappingRule *) look at, as

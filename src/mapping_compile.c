@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "mapping_inside.h"
+#include "sensitive.h"
 
 const PathStep each_step = {PATH_EACH};
 const PathStep id_step = {PATH_MEMBER, "id", 2};
@@ -34,11 +35,96 @@ AddMember(StepList *list, const TransformArgument *member)
 	list->count += member->count;
 }
 
+/* What MappingRefuser was told last: a refuser takes no argument */
+static NameRefuser refuser = NULL;
+static uint32 let_in = 0;
+
+/* True for a name that is refused and not let in */
+static bool
+RefusesStill(const char *name, size_t length)
+{
+	uint32		categories = SensitiveNameCategories(name, length);
+
+	return refuser(name, length) && (categories == 0 || (categories & ~let_in) != 0);
+}
+
+/* Who refuses names in rules that let in categories of refused data */
+NameRefuser
+MappingRefuser(const Mapping *mapping, uint32 allowed)
+{
+	if (mapping->options.refused == NULL || allowed == 0)
+		return mapping->options.refused;
+	refuser = mapping->options.refused;
+	let_in = allowed;
+	return RefusesStill;
+}
+
 /* Put steps into a shape */
 static void
 AddSteps(const Mapping *mapping, JsonShape *shape, const StepList *list)
 {
-	WalkAddSteps(shape, list->steps, list->count, mapping->options.refused);
+	WalkAddSteps(shape, list->steps, list->count, MappingRefuser(mapping, mapping->allowed));
+}
+
+/* Note the categories that a name tells of; what is the first name that does */
+static void
+JudgeName(const MappingRule *rule, const char *name, size_t length, uint32 *categories,
+		  const char **what)
+{
+	uint32		found = SensitiveNameCategories(name, length) & ~rule->allowed;
+
+	if (found != 0 && *categories == 0 && what != NULL)
+		*what = pnstrdup(name, length);
+	*categories |= found;
+}
+
+/* Judge the names of steps */
+static void
+JudgeSteps(const MappingRule *rule, const PathStep *steps, int count, uint32 *categories,
+		   const char **what)
+{
+	for (int i = 0; i < count; i++)
+		if (steps[i].kind == PATH_MEMBER)
+			JudgeName(rule, steps[i].name, steps[i].length, categories, what);
+}
+
+/* Categories of refused data that a rule tells of */
+uint32
+MappingRefused(const MappingRule *rule, const char **what)
+{
+	uint32		categories = 0;
+	ListCell   *lc;
+
+	JudgeName(rule, rule->field, strlen(rule->field), &categories, what);
+	foreach(lc, PathParseAlternatives(rule->path, psprintf("field \"%s\"", rule->field)))
+	{
+		const Path *path = lfirst(lc);
+		ListCell   *name;
+
+		JudgeSteps(rule, path->steps, path->count, &categories, what);
+		foreach(name, path->rest >= 0 ? PathNames(path->text + path->rest) : NIL)
+			JudgeName(rule, lfirst(name), strlen(lfirst(name)), &categories, what);
+	}
+	foreach(lc, TransformParse(rule->transform, rule->field))
+	{
+		const Transform *transform = lfirst(lc);
+
+		for (int i = 0; i < transform->count; i++)
+			JudgeSteps(rule, transform->arguments[i].steps, transform->arguments[i].count, &categories, what);
+	}
+	return categories;
+}
+
+/* Raise if a rule tells of refused data */
+void
+MappingCheckRefused(const MappingRule *rule)
+{
+	const char *what = NULL;
+	uint32		categories = MappingRefused(rule, &what);
+
+	if (categories == 0)
+		return;
+	SensitiveRefuseField(rule->field, psprintf("\"%s\"", what), categories);
 }
 
 /* Put steps and what follows them for a rule into a shape */
@@ -182,6 +268,7 @@ CompilePath(Mapping *mapping, const CompiledRule *rule, CompiledPath *compiled, 
 {
 	compiled->path = path;
 	compiled->choice = -1;
+	compiled->allowed = rule->rule->allowed;
 	WalkCheck(path, owner);
 	if (rule->choose != NULL)
 	{
@@ -196,11 +283,19 @@ CompilePath(Mapping *mapping, const CompiledRule *rule, CompiledPath *compiled, 
 		return;
 	}
 
-	WalkAddSteps(mapping->shape, path->steps, path->count, mapping->options.refused);
+	WalkAddSteps(mapping->shape, path->steps, path->count, MappingRefuser(mapping, mapping->allowed));
 	compiled->jsonpath = MappingCompileRest(path, mapping->options.ignore_case, owner);
 	compiled->rest_shape = JsonShapeCreate(mapping->options.ignore_case);
 	AddTarget(mapping, compiled->rest_shape, rule, &each_step, 1);
 	mapping->needs_transaction = true;
+}
+
+/* True for what may hold a value of a refused shape */
+static bool
+IsJudged(ValueType type)
+{
+	return type == VALUE_TEXT || type == VALUE_TEXT_ARRAY || type == VALUE_NUMERIC ||
+		type == VALUE_INTEGER;
 }
 
 /* Compile a rule */
@@ -214,6 +309,10 @@ CompileRule(Mapping *mapping, CompiledRule *rule)
 	rule->type = rule->rule->type;
 	rule->transforms = TransformParse(rule->rule->transform, rule->rule->field);
 	CompileTransforms(rule);
+	rule->refused = mapping->options.sensitive && MappingRefused(rule->rule, NULL) != 0;
+	rule->judged = mapping->options.sensitive && IsJudged(rule->type);
+	rule->identifier = SensitiveIsIdentifier(rule->rule->field);
+	mapping->allowed = mapping->options.sensitive ? rule->rule->allowed : 0;
 
 	paths = PathParseAlternatives(rule->rule->path, owner);
 	rule->paths = palloc0(list_length(paths) * sizeof(CompiledPath));

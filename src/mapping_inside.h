@@ -26,6 +26,7 @@ typedef struct CompiledPath
 	/* The rest of the path, if it cannot be followed */
 	Datum		jsonpath;
 	JsonShape  *rest_shape;
+	uint32		allowed;		/* of the rule */
 } CompiledPath;
 
 typedef struct CompiledRule
@@ -38,6 +39,9 @@ typedef struct CompiledRule
 	bool		unwrap;			/* transform value */
 	bool		expand;			/* an array means its elements */
 	bool		first_only;		/* texts behind the first do not matter */
+	bool		refused;		/* nothing of it is read */
+	bool		judged;			/* values are judged by their shape */
+	bool		identifier;		/* as those of an identifier */
 	const char *constant;		/* text of transform const, or NULL */
 	const Transform *choose;	/* pick or current, or NULL */
 	const Transform *derived;	/* or NULL */
@@ -53,10 +57,14 @@ typedef struct Choice
 	int			node;
 } Choice;
 
+/* True for a member name that must not be read */
+typedef bool (*NameRefuser) (const char *name, size_t length);
+
 struct Mapping
 {
 	/* Settings */
 	MappingOptions options;
+	uint32		allowed;		/* of the rule being compiled */
 	int			count;
 	CompiledRule *rules;
 	Path	   *id_path;
@@ -83,6 +91,9 @@ typedef struct MappingRun
 extern const PathStep each_step;
 extern const PathStep id_step;
 extern const PathStep value_step;
+
+/* Who refuses names in rules that let in categories of refused data; until the next call */
+extern NameRefuser MappingRefuser(const Mapping *mapping, uint32 allowed);
 
 /* True for a text that means null */
 extern bool MappingTextIsNull(const Mapping *mapping, const TextItem *item);

@@ -110,9 +110,9 @@ QueryRest(const CompiledPath *path, char *text)
 	return answer;
 }
 
-/* Copy a node's text without refused members */
+/* Copy a node's text without the members that are refused to a path */
 static char *
-PermittedText(MappingRun *run, int node)
+PermittedText(MappingRun *run, const CompiledPath *path, int node)
 {
 	const MappingOptions *options = &run->mapping->options;
 	const JsonNode *found = &run->tree->nodes[node];
@@ -125,8 +125,8 @@ PermittedText(MappingRun *run, int node)
 		return pnstrdup(found->start, found->length);
 
 	initStringInfo(&text);
-	JsonCopyPermitted(found->start, found->length, options->refused, options->ignore_case,
-					  &text);
+	JsonCopyPermitted(found->start, found->length, MappingRefuser(run->mapping, path->allowed),
+					  options->ignore_case, &text);
 	return text.data;
 }
 
@@ -142,7 +142,7 @@ MappingFindRest(MappingRun *run, const CompiledPath *path, FoundNodes *found,
 		*state = MAPPED_ABSENT;
 	for (int i = 0; i < places.count; i++)
 	{
-		char	   *answer = QueryRest(path, PermittedText(run, places.nodes[i]));
+		char	   *answer = QueryRest(path, PermittedText(run, path, places.nodes[i]));
 		MappedState now = MAPPED_ABSENT;
 		int			root;
 

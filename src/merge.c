@@ -6,9 +6,11 @@
 #include "catalog/pg_attribute.h"
 #include "executor/spi.h"
 #include "fetch.h"
+#include "gap.h"
 #include "keys.h"
 #include "lib/stringinfo.h"
 #include "mapping.h"
+#include "misfit.h"
 #include "parser/parse_type.h"
 #include "sql.h"
 #include "utils/builtins.h"
@@ -51,13 +53,23 @@ CheckConfiguration(Company *company, Fetch *fetch)
 				  "SELECT * FROM stakesync_fetch();");
 }
 
+/* Refuse what is not what was announced */
+static void
+CheckAnnounced(const Fetch *fetch, int64 received)
+{
+	if (fetch->count.expected >= 0 && fetch->count.expected != received)
+		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+				  psprintf("%s people were announced and %s came", Grouped(fetch->count.expected), Grouped(received)),
+				  "The data moved while it was read; fetch again.");
+}
+
 /*
  * Refuse a full fetch that cannot be the whole picture. Who counts is alive at
  * the source: a record that is flagged as deleted has not come, and a stranger
  * does not make up for one of the last picture.
  */
 static void
-CheckCompleteness(Company *company, Fetch *fetch, int64 received)
+CheckCompleteness(Company *company, Fetch *fetch)
 {
 	int64		alive;
 	int64		came;
@@ -71,10 +83,6 @@ CheckCompleteness(Company *company, Fetch *fetch, int64 received)
 	if (alive == 0)
 		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION, "the HR system answered, but with nobody",
 				  "Check the account's permissions; nothing was changed.");
-	if (fetch->count.expected >= 0 && fetch->count.expected != received)
-		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
-				  psprintf("%s people were announced and %s came", Grouped(fetch->count.expected), Grouped(received)),
-				  "The data moved while it was read; fetch again.");
 	if (!fetch->accept_fewer && came * 100 < fetch->base * MERGE_LEAST_PERCENT)
 		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
 				  psprintf("%s of %s people came", Grouped(came), Grouped(fetch->base)),
@@ -283,8 +291,11 @@ MergeLanding(Company *company, Fetch *fetch)
 		   "t", fetch->connection_name);
 	fetch->base = SqlInt(0, 1);
 	received = LandingExpose(fetch->landing);
+	MisfitRemove(company, fetch);
+	if (received > 0 || !full)
+		CheckAnnounced(fetch, received);
 	if (full)
-		CheckCompleteness(company, fetch, received);
+		CheckCompleteness(company, fetch);
 	if (fetch->lookup)
 	{
 		RememberSaid(company, fetch);
@@ -305,6 +316,8 @@ MergeLanding(Company *company, Fetch *fetch)
 			KeysFindCycles(company, fetch->connection_name);
 	}
 	StampConnection(company, fetch, full);
+	if (full || fetch->added + fetch->changed + fetch->missing > 0)
+		GapCount(company, fetch->connection_name);
 	SqlRun(company, "SELECT pg_catalog.count(*) FROM @company@.employee "
 		   "WHERE connection = $1 AND missing_since IS NULL AND employment_status = 'INACTIVE'", "t",
 		   fetch->connection_name);

@@ -14,6 +14,7 @@
 #include "document.h"
 #include "pager.h"
 #include "source.h"
+#include "utils/memutils.h"
 
 /* Pages of one run, beyond which they do not end */
 #define PAGES_MOST 1000000
@@ -41,8 +42,10 @@ SourceStreamRead(Jsonb *spec, int position, const char *since)
 
 	stream->spec = spec;
 	stream->name = DocumentText(spec, "name");
+	stream->records = DocumentText(spec, "records");
 	stream->position = position;
 	stream->incremental = since != NULL && position == 0;
+	stream->announced = -1;
 	stream->optional = DocumentBool(spec, "optional", false);
 	for (int kind = PAGES_CURSOR; type != NULL && kind <= PAGES_NUMBER; kind++)
 		if (strcmp(kind_names[kind], type) == 0)
@@ -62,6 +65,7 @@ PageRunCreate(SourceStream *stream, int batch, const char *id)
 {
 	PageRun    *run = palloc0(sizeof(PageRun));
 
+	run->context = CurrentMemoryContext;
 	run->stream = stream;
 	run->batch = batch;
 	run->id = id ? pstrdup(id) : NULL;
@@ -81,27 +85,28 @@ PageRunFree(PageRun *run)
 	pfree(run);
 }
 
+/* True if pages are counted and not led to */
+static bool
+IsCounted(const PageRun *run)
+{
+	return run->stream->kind == PAGES_OFFSET || run->stream->kind == PAGES_NUMBER;
+}
+
 /* Make a page of the run */
 static ListPage *
 MakePage(PageRun *run, int64 offset, int size)
 {
-	ListPage	   *page = palloc0(sizeof(ListPage));
+	ListPage	   *page = MemoryContextAllocZero(run->context, sizeof(ListPage));
 
 	if (++run->pages > PAGES_MOST)
 		FetchFail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the HR system's pages do not end",
 				  "Check settings.base_url and the provider's definition.");
 	page->run = run;
 	page->offset = offset;
+	page->place = IsCounted(run) ? offset : run->pages << 32;
 	page->want = page->size = size;
 	run->open++;
 	return page;
-}
-
-/* True if pages are counted and not led to */
-static bool
-IsCounted(const PageRun *run)
-{
-	return run->stream->kind == PAGES_OFFSET || run->stream->kind == PAGES_NUMBER;
 }
 
 /* The next page that may be asked for now */
@@ -184,7 +189,7 @@ LeadOn(PageRun *run, const char *next)
 
 	if (run->seen == NULL)
 	{
-		HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = CurrentMemoryContext};
+		HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = run->context};
 
 		run->seen = hash_create("stakesync pages", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
@@ -196,7 +201,7 @@ LeadOn(PageRun *run, const char *next)
 				  run->stream->kind == PAGES_CURSOR ? "the HR system's pages turn in a circle: a cursor came twice" :
 				  "the HR system's pages turn in a circle: an address came twice",
 				  "Fetch again; if it stays, tell the provider.");
-	run->next = pstrdup(next);
+	run->next = MemoryContextStrdup(run->context, next);
 }
 
 /* A number that an answer has told; -1 for none */
@@ -236,9 +241,13 @@ PageFollow(ListPage *page, const RecordSplitter *splitter)
 	next = SplitterCaptured(splitter, run->stream->next_at, &found);
 	if (!found)
 		return;
+
+	/* an answer that is not good may say so too, and is asked for again */
+	page->ended = next == NULL || next[0] == '\0';
+	if (page->ended)
+		return;
 	page->followed = true;
-	if (next != NULL && next[0] != '\0')
-		LeadOn(run, next);
+	LeadOn(run, next);
 }
 
 /* The address of rel=next in a Link header, or NULL */
@@ -268,7 +277,7 @@ CheckFollowed(const ListPage *page)
 {
 	Jsonb	   *pages = DocumentMember(page->run->stream->spec, "pages");
 
-	if (page->run->stream->next_at >= 0 && !page->followed && !DocumentBool(pages, "may_be_absent", false))
+	if (page->run->stream->next_at >= 0 && !page->followed && !page->ended && !DocumentBool(pages, "may_be_absent", false))
 		FetchFail(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
 				  psprintf("the HR system's answer does not say whether another page follows: there is no %s in it",
 						   DocumentText(pages, "next")),
@@ -323,9 +332,11 @@ CountPage(ListPage *page)
 		page->offset + page->got < run->total)
 	{
 		ListPage	   *hole = MakePage(run, page->offset + page->got, (int) (page->want - page->got));
+		MemoryContext old = MemoryContextSwitchTo(run->context);
 
 		run->open--;
 		run->holes = lappend(run->holes, hole);
+		MemoryContextSwitchTo(old);
 	}
 }
 
@@ -348,8 +359,12 @@ PageDone(ListPage *page, const RecordSplitter *splitter, const char *link)
 	else if (IsCounted(run))
 		CountPage(page);
 	run->last_hash = page->hash;
-	if (PageRunOver(run) && run->stream->total_at >= 0 && run->total >= 0 && run->received < run->total)
-		run->stream->disagrees = true;
+	if (PageRunOver(run) && run->stream->total_at >= 0 && run->total >= 0)
+	{
+		run->stream->announced = run->total;
+		run->stream->received = run->received;
+		run->stream->disagrees |= run->received < run->total;
+	}
 }
 
 /* Rows that a page is to bring from now on */

@@ -29,6 +29,7 @@ typedef struct SourceStream
 {
 	Jsonb	   *spec;
 	const char *name;
+	const char *records;		/* path of the records */
 	int			position;		/* in the definition; 0 brings the people */
 	bool		incremental;
 	bool		optional;
@@ -50,12 +51,15 @@ typedef struct SourceStream
 
 	/* What came of it */
 	int			refused;		/* status with which it was refused, 0 if not */
-	bool		disagrees;		/* another number came than was announced */
+	int64		announced;		/* rows of its last line of pages, -1 if not told */
+	int64		received;
+	bool		disagrees;		/* fewer came than were announced */
 } SourceStream;
 
 /* One line of pages: of a stream, a batch of fields, a person */
 struct PageRun
 {
+	MemoryContext context;		/* of what it keeps */
 	SourceStream *stream;
 	int			batch;
 	char	   *id;				/* of the person, or NULL */
@@ -67,6 +71,7 @@ struct PageRun
 	int64		offset;			/* of the next page */
 	int64		total;			/* -1 if not announced */
 	int64		received;
+	int64		place;			/* of the record at hand, in the order of the source */
 	uint64		last_hash;
 	List	   *holes;			/* of ListPage *, rows that a page left out */
 	HTAB	   *seen;			/* cursors and addresses */
@@ -80,11 +85,13 @@ typedef struct ListPage
 	char	   *next;			/* cursor or address, NULL for the first */
 	int64		offset;
 	int64		number;
+	int64		place;			/* of its first record */
 	int			want;			/* rows that lie here */
 	int			size;			/* rows asked for, fewer where the answer was too large */
 	int64		got;
 	uint64		hash;			/* of its records */
 	bool		followed;		/* the next page is known */
+	bool		ended;			/* this answer says that there is none */
 } ListPage;
 
 /* Read what the definition says of a stream; since is NULL in a full fetch */

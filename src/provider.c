@@ -415,9 +415,12 @@ AddHosts(List *hosts, const Provider *provider, Jsonb *document, Jsonb *settings
 			char	   *template = pnstrdup(value.val.string.val, value.val.string.len);
 			char	   *host = strstr(template, "://");
 
+			/* a parameter may be called url too */
 			if (host != NULL)
+			{
 				host[3 + strcspn(host + 3, "/?#")] = '\0';
-			host = FillAddress(provider, template, settings, credentials);
+				host = FillAddress(provider, template, settings, credentials);
+			}
 			if (host != NULL)
 				hosts = lappend(hosts, ProviderHost(host));
 		}

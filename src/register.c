@@ -11,8 +11,11 @@
 #include "commands/trigger.h"
 #include "company.h"
 #include "executor/spi.h"
+#include "field.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "sensitive.h"
+#include "sensitive_exception.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -63,14 +66,30 @@ typedef struct RegisterRow
 	bool		nulls[COLUMN_COUNT];
 } RegisterRow;
 
+/* A column whose values are judged by their shape */
+typedef struct JudgedColumn
+{
+	int			number;
+	bool		plain;			/* of text, varchar or char */
+	bool		identifier;
+	Oid			output;			/* else */
+} JudgedColumn;
+
+/* What is looked up once a statement */
+typedef struct RegisterColumns
+{
+	int			kept[COLUMN_COUNT];
+	int			judged_count;
+	JudgedColumn *judged;
+} RegisterColumns;
+
 typedef char *(*CanonicalForm) (const char *text, size_t length);
 
 /* Find the attribute numbers of the kept columns */
-static int *
-FindKeptColumns(Relation rel)
+static void
+FindKeptColumns(Relation rel, int *numbers)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
-	int		   *numbers = palloc(sizeof(int) * COLUMN_COUNT);
 
 	for (int i = 0; i < COLUMN_COUNT; i++)
 	{
@@ -86,18 +105,63 @@ FindKeptColumns(Relation rel)
 							 quote_identifier(RelationGetRelationName(rel)))));
 		numbers[i] = number;
 	}
-	return numbers;
 }
 
-/* The attribute numbers, looked up once a statement */
-static const int *
-GetKeptColumns(FunctionCallInfo fcinfo, Relation rel)
+/* True for a type whose values can hold what is refused */
+static bool
+TypeIsJudged(Oid type)
+{
+	char		category;
+	bool		preferred;
+	Oid			element = get_element_type(type);
+
+	if (type == INT8OID || type == NUMERICOID || type == JSONOID || type == JSONBOID || type == XMLOID)
+		return true;
+	get_type_category_preferred(OidIsValid(element) ? getBaseType(element) : type, &category, &preferred);
+	return category == TYPCATEGORY_STRING;
+}
+
+/* Find the columns whose values are judged */
+static void
+FindJudgedColumns(Relation rel, RegisterColumns *columns)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	columns->judged = palloc0(sizeof(JudgedColumn) * desc->natts);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		JudgedColumn *column = &columns->judged[columns->judged_count];
+		Oid			type;
+		bool		varlena;
+
+		if (att->attisdropped || att->attgenerated != '\0' || FieldNameReserved(NameStr(att->attname)) ||
+			strcmp(NameStr(att->attname), "pay_rate") == 0)
+			continue;
+		type = getBaseType(att->atttypid);
+		if (!TypeIsJudged(type))
+			continue;
+		column->number = i + 1;
+		column->plain = type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
+		column->identifier = SensitiveIsIdentifier(NameStr(att->attname));
+		getTypeOutputInfo(type, &column->output, &varlena);
+		columns->judged_count++;
+	}
+}
+
+/* The columns that matter, looked up once a statement */
+static const RegisterColumns *
+GetColumns(FunctionCallInfo fcinfo, Relation rel)
 {
 	if (fcinfo->flinfo->fn_extra == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+		RegisterColumns *columns;
 
-		fcinfo->flinfo->fn_extra = FindKeptColumns(rel);
+		columns = palloc0(sizeof(RegisterColumns));
+		FindKeptColumns(rel, columns->kept);
+		FindJudgedColumns(rel, columns);
+		fcinfo->flinfo->fn_extra = columns;
 		MemoryContextSwitchTo(old);
 	}
 	return fcinfo->flinfo->fn_extra;
@@ -182,6 +246,29 @@ TrimIdentifier(RegisterRow *row)
 				 length == 0);
 }
 
+/* The categories that a column's value tells of; 0 where it is not new */
+static uint32
+JudgeColumn(RegisterRow *row, const JudgedColumn *column)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(row->new, column->number, row->desc, &isnull);
+	uint32		categories;
+	char	   *text;
+
+	if (isnull || (row->old != NULL && SameAttribute(row->desc, column->number, row->old, row->new)))
+		return 0;
+	if (column->plain)
+	{
+		struct varlena *plain = PG_DETOAST_DATUM_PACKED(value);
+
+		return SensitiveValueCategories(VARDATA_ANY(plain), VARSIZE_ANY_EXHDR(plain), column->identifier);
+	}
+	text = OidOutputFunctionCall(column->output, value);
+	categories = SensitiveValueCategories(text, strlen(text), column->identifier);
+	pfree(text);
+	return categories;
+}
+
 /* True if an update changes anything but what stakesync keeps itself */
 static bool
 RowChanged(RegisterRow *row)
@@ -217,6 +304,8 @@ GetTriggerData(FunctionCallInfo fcinfo, bool for_row)
 	return trigger;
 }
 
+static void RefuseValue(Relation rel, int number, uint32 categories);
+
 PG_FUNCTION_INFO_V1(stakesync_register_keys);
 
 /* Keep the canonical keys and updated_at of a row of the register */
@@ -226,12 +315,21 @@ stakesync_register_keys(PG_FUNCTION_ARGS)
 	TriggerData *trigger = GetTriggerData(fcinfo, true);
 	bool		update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
 	RegisterRow row = {0};
+	const RegisterColumns *columns;
 
 	row.desc = RelationGetDescr(trigger->tg_relation);
-	row.numbers = GetKeptColumns(fcinfo, trigger->tg_relation);
+	columns = GetColumns(fcinfo, trigger->tg_relation);
+	row.numbers = columns->kept;
 	row.old = update ? trigger->tg_trigtuple : NULL;
 	row.new = update ? trigger->tg_newtuple : trigger->tg_trigtuple;
 
+	for (int i = 0; i < columns->judged_count; i++)
+	{
+		uint32		categories = JudgeColumn(&row, &columns->judged[i]);
+
+		if (categories != 0)
+			RefuseValue(trigger->tg_relation, columns->judged[i].number, categories);
+	}
 	TrimIdentifier(&row);
 	FillKey(&row, COLUMN_IDENTIFIER, COLUMN_IDENTIFIER_KEY, CanonicalIdentifier);
 	FillKey(&row, COLUMN_EMAIL, COLUMN_EMAIL_KEY, CanonicalKey);
@@ -324,6 +422,26 @@ StatementIsOurs(void)
 	return CompanyInside() && DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0)) == 1;
 }
 
+/* Refuse a value of refused data, unless an exception lets it into its column */
+static void
+RefuseValue(Relation rel, int number, uint32 categories)
+{
+	const char *column = NameStr(TupleDescAttr(RelationGetDescr(rel), number - 1)->attname);
+	const char *category;
+
+	CheckRegister(rel);
+	category = SensitiveFirst(categories & ~ExceptionAllowedInRegister(RelationGetNamespace(rel), column, !StatementIsOurs()));
+	if (category == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_CHECK_VIOLATION),
+			 errmsg("a value for column \"%s\" looks like %s, which is refused", column, category),
+			 errhint("Leave it out. Where it must be kept: SELECT stakesync_allow_sensitive('%s', '%s', 'why', current_date + 90);",
+					 category, column),
+			 errtablecol(rel, number),
+			 errhidestmt(true), errhidecontext(true)));
+}
+
 PG_FUNCTION_INFO_V1(stakesync_register_record);
 
 /* Record what hands do to the register */
@@ -361,6 +479,8 @@ HintInstead(const char *table)
 {
 	if (strcmp(table, "_fetch") == 0)
 		return "Fetch: SELECT * FROM stakesync_fetch().";
+	if (strcmp(table, "sensitive_exception") == 0)
+		return "Call stakesync_allow_sensitive() or stakesync_revoke_sensitive().";
 	if (strcmp(table, "change") == 0)
 		return "Edit the register itself, its changes are recorded here. Undo a sync: SELECT * FROM stakesync_revert(sync_id).";
 	return "Call stakesync_plan(), stakesync_apply(), stakesync_discard() or stakesync_revert().";

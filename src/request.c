@@ -4,6 +4,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "request.h"
+#include "source.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
@@ -138,6 +139,10 @@ Fill(const char *template, const RequestScope *scope, FillHow how)
 		if (value == NULL && strncmp(at, token_variable, length) == 0)
 			value = (char *) token_variable;
 		if (value == NULL)
+			return NULL;
+
+		/* dots alone would lead up in the path */
+		if (how == FILL_PATH && (strcmp(value, ".") == 0 || strcmp(value, "..") == 0))
 			return NULL;
 		if (how == FILL_PATH)
 			AppendEncoded(&buf, value);
@@ -365,10 +370,9 @@ HasHeader(List *headers, const char *name)
 static void
 RefuseTemplate(const char *template)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("the provider's definition asks in \"%s\" for something that is not given", template),
-			 errhint("Give it in credentials or settings of stakesync_connect().")));
+	FetchFail(ERRCODE_INVALID_PARAMETER_VALUE,
+			  psprintf("the provider's definition asks in \"%s\" for something that is not given", template),
+			  "Give it in credentials or settings of stakesync_connect().");
 }
 
 /* Build a request */
@@ -409,8 +413,8 @@ RequestBuild(Jsonb *spec, Jsonb *more, const char *base_url, const RequestScope 
 }
 
 /* Length of an address up to its path */
-static size_t
-OriginLength(const char *url)
+size_t
+RequestOriginLength(const char *url)
 {
 	const char *host = strstr(url, "://");
 
@@ -422,11 +426,11 @@ OriginLength(const char *url)
 char *
 RequestFollow(const char *url, const char *link)
 {
-	size_t		origin = OriginLength(url);
+	size_t		origin = RequestOriginLength(url);
 	size_t		length;
 
 	if (strstr(link, "://") != NULL && strcspn(link, "/?#") > strcspn(link, ":"))
-		return OriginLength(link) == origin && pg_strncasecmp(url, link, origin) == 0 ? pstrdup(link) : NULL;
+		return RequestOriginLength(link) == origin && pg_strncasecmp(url, link, origin) == 0 ? pstrdup(link) : NULL;
 	if (link[0] == '/' && link[1] == '/')
 		return NULL;
 	if (link[0] == '/')

@@ -61,6 +61,9 @@ extern List *RequestHeaders(List *headers, Jsonb *templates, const RequestScope 
 extern void RequestBuild(Jsonb *spec, Jsonb *more, const char *base_url, const RequestScope *scope,
 						 List *headers, Request *request);
 
+/* Length of an address up to its path */
+extern size_t RequestOriginLength(const char *url);
+
 /* The address that follows from a link in an answer; NULL for one elsewhere */
 extern char *RequestFollow(const char *url, const char *link);
 

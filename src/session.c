@@ -3,7 +3,9 @@
 #include "document.h"
 #include "exchange.h"
 #include "lib/stringinfo.h"
+#include "provider.h"
 #include "session.h"
+#include "source.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -34,6 +36,8 @@ SessionWrite(const Session *session)
 	DocumentAppend(&buf, "today", session->today);
 	DocumentAppend(&buf, "token", session->token);
 	DocumentAppendInt(&buf, "expires", session->expires);
+	DocumentAppendInt(&buf, "schema", session->schema);
+	DocumentAppendInt(&buf, "given", session->given);
 	DocumentAppend(&buf, "renewed", session->renewed ? "yes" : NULL);
 	DocumentAppendMember(&buf, "credentials", session->credentials);
 	DocumentAppendMember(&buf, "settings", session->settings);
@@ -60,6 +64,8 @@ SessionRead(Jsonb *document)
 	session->today = DocumentText(document, "today");
 	session->token = DocumentText(document, "token");
 	session->expires = DocumentInt(document, "expires", 0);
+	session->schema = (Oid) DocumentInt(document, "schema", InvalidOid);
+	session->given = DocumentInt(document, "given", 0);
 	session->renewed = DocumentText(document, "renewed") != NULL;
 	session->credentials = DocumentMember(document, "credentials");
 	session->settings = DocumentMember(document, "settings");
@@ -134,6 +140,30 @@ MakeHeaders(const Session *session, const RequestScope *scope)
 	return headers;
 }
 
+/*
+ * Refuse a request to another host than the credentials were given for,
+ * wherever the definition or what the provider made us keep would lead it
+ */
+static void
+CheckHost(const Session *session, const Request *request)
+{
+	char	   *host = ProviderHost(pnstrdup(request->url, RequestOriginLength(request->url)));
+	size_t		length = strlen(host);
+
+	for (const char *at = session->hosts; at != NULL && *at;)
+	{
+		size_t		one = strcspn(at, ",");
+
+		if (one == length && strncmp(at, host, length) == 0)
+			return;
+		at += one;
+		at += strspn(at, ", ");
+	}
+	FetchFail(ERRCODE_INVALID_PARAMETER_VALUE,
+			  psprintf("a request would go to %s, and the credentials were given for %s", host, session->hosts),
+			  "Look into the provider's definition.");
+}
+
 /* Build a request of the definition */
 void
 SessionRequest(const Session *session, Jsonb *spec, Jsonb *more, List *variables, Request *request)
@@ -142,6 +172,7 @@ SessionRequest(const Session *session, Jsonb *spec, Jsonb *more, List *variables
 
 	SessionScope(session, variables, &scope);
 	RequestBuild(spec, more, session->base_url, &scope, MakeHeaders(session, &scope), request);
+	CheckHost(session, request);
 }
 
 /* Build a request without what the login method adds */
@@ -152,6 +183,7 @@ SessionRequestPlain(const Session *session, Jsonb *spec, List *variables, Reques
 
 	SessionScope(session, variables, &scope);
 	RequestBuild(spec, NULL, session->base_url, &scope, RequestHeaders(NIL, session->headers, &scope), request);
+	CheckHost(session, request);
 }
 
 /* Put the token in */
@@ -242,6 +274,7 @@ SessionLogin(Session *session, const HttpApi *http, HttpClient *client, AnswerFa
 	session->token = NULL;
 	SessionScope(session, NIL, &scope);
 	RequestBuild(session->login, NULL, session->login_url, &scope, list_make1(pstrdup("Accept: application/json")), &request);
+	CheckHost(session, &request);
 	ExchangeRun(http, client, &request, LOGIN_BODY_LIMIT, NULL, &exchange);
 	good = ExchangeIsGood(&exchange, fault);
 	if (good)

@@ -26,6 +26,9 @@ typedef struct Session
 	char	   *company;
 	char	   *connection;
 	char	   *today;
+	Oid			schema;			/* of the company where the connection is
+								 * stored, else invalid */
+	TimestampTz given;			/* when the stored credentials were given */
 
 	/* How: of the definition */
 	Jsonb	   *headers;

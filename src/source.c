@@ -34,6 +34,9 @@
 #define PER_MINUTE_MOST 100000
 #define ASK_BODY_LIMIT (4 * 1024 * 1024)
 
+/* Tokens that one page may be refused with; the others go on working beside it */
+#define REFUSALS_MOST 3
+
 /* One page and its request */
 typedef struct SourcePage
 {
@@ -42,6 +45,7 @@ typedef struct SourcePage
 	int			attempts;
 	TimestampTz due;			/* not before */
 	int			login;			/* with which token it was sent */
+	int			refusals;		/* of tokens */
 	char	   *url;
 	HttpTransfer *transfer;		/* NULL while it waits */
 	RecordSplitter *splitter;
@@ -159,9 +163,9 @@ MayTryAgain(const AnswerFault *fault, int attempts, int64 wait)
 	return fault->again && attempts <= stakesync_max_retries && wait <= RETRY_AFTER_MOST;
 }
 
-/* Wait until a request may start, and count it */
+/* Wait until a request may start */
 static void
-AwaitPace(Source *source)
+AwaitTurn(Source *source)
 {
 	int64		wait;
 
@@ -170,6 +174,13 @@ AwaitPace(Source *source)
 		source->http->wait(source->client, Min(wait, IDLE_EVERY));
 		Idle(source);
 	}
+}
+
+/* The same, and count it */
+static void
+AwaitPace(Source *source)
+{
+	AwaitTurn(source);
 	TakePace(source, GetCurrentTimestamp());
 }
 
@@ -197,12 +208,14 @@ LogIn(Source *source)
 	source->options.renewed(source->options.arg);
 }
 
-/* Ask for a token where one is needed */
-static void
+/* Ask for a token where one is needed; true if it was */
+static bool
 LogInIfNeeded(Source *source)
 {
-	if (SessionNeedsToken(source->options.session) && !SessionHasToken(source->options.session))
-		LogIn(source);
+	if (!SessionNeedsToken(source->options.session) || SessionHasToken(source->options.session))
+		return false;
+	LogIn(source);
+	return true;
 }
 
 /* Send a request of the definition, and take its whole answer */
@@ -211,11 +224,21 @@ SourceAsk(Source *source, Jsonb *spec, Exchange *exchange, AnswerFault *fault)
 {
 	Request		request;
 
-	LogInIfNeeded(source);
-	AwaitPace(source);
-	SessionRequest(source->options.session, spec, NULL, NIL, &request);
-	SessionSign(source->options.session, &request);
-	ExchangeRun(source->http, source->client, &request, ASK_BODY_LIMIT, NULL, exchange);
+	bool		fresh;
+
+	do
+	{
+		fresh = LogInIfNeeded(source);
+		AwaitPace(source);
+		SessionRequest(source->options.session, spec, NULL, NIL, &request);
+		SessionSign(source->options.session, &request);
+		ExchangeRun(source->http, source->client, &request, ASK_BODY_LIMIT, NULL, exchange);
+
+		/* a token of before may have ended early */
+		if (exchange->status == 401 && !fresh)
+			source->options.session->token = NULL;
+	}
+	while (exchange->status == 401 && !fresh && SessionNeedsToken(source->options.session));
 	return ExchangeIsGood(exchange, fault);
 }
 
@@ -240,7 +263,7 @@ TakeRecord(const char *record, size_t length, const char *key, void *arg)
 	Source	   *source = sent->source;
 	ListPage	   *page = sent->page;
 
-	page->got++;
+	page->run->place = page->place + page->got++;
 	page->hash = hash_combine64(page->hash, hash_bytes_extended((const unsigned char *) record, length, 0));
 	if (page->run->stream->record != NULL)
 		page->run->stream->record(page->run, record, length, key, page->run->stream->record_arg);
@@ -255,7 +278,7 @@ MakeSplitter(SourcePage *sent)
 	const SourceStream *stream = sent->page->run->stream;
 	SplitterOptions options = {0};
 
-	options.records = DocumentText(stream->spec, "records");
+	options.records = stream->records;
 	options.captures = stream->captures;
 	options.max_record_bytes = (int64) stakesync_max_record_size * 1024;
 	options.max_depth = 512;
@@ -265,6 +288,7 @@ MakeSplitter(SourcePage *sent)
 	sent->state = SPLITTER_MORE;
 	sent->page->got = 0;
 	sent->page->hash = 0;
+	sent->page->ended = false;
 }
 
 /* The address that an answer led to, where it may be asked for */
@@ -307,7 +331,6 @@ StartPage(Source *source, SourcePage *sent, TimestampTz now)
 	Request		request;
 	HttpRequest http = {0};
 
-	LogInIfNeeded(source);
 	MakeSplitter(sent);
 	old = MemoryContextSwitchTo(source->scratch);
 	MakeRequest(source, sent, &request);
@@ -370,8 +393,13 @@ Amend(Source *source, SourcePage *sent, int status, AnswerFault *fault)
 		fault->wait = wait * 1000;
 	if (status == 403)
 		NamePermission(sent->page->run->stream, fault);
+
+	/* less needs no pause */
 	if (ListsStatus(retry, "smaller_pages", status) && PageShrink(sent->page))
+	{
 		fault->again = true;
+		fault->wait = Max(fault->wait, 0);
+	}
 }
 
 /* Try a page again later, or fail the fetch */
@@ -470,9 +498,11 @@ RenewToken(Source *source, SourcePage *sent, int status)
 {
 	Session    *session = source->options.session;
 
-	if (!SessionNeedsToken(session) || !RefusesToken(source, sent, status))
+	if (!SessionNeedsToken(session) || !RefusesToken(source, sent, status) || ++sent->refusals > REFUSALS_MOST)
 		return false;
-	if (sent->login == source->logins)
+
+	/* pages that were under way with it are refused too: it is given up once */
+	if (sent->login == source->logins && session->token != NULL)
 	{
 		/* A token of before this fetch gets its chance; so does one that had worked */
 		if (!source->worked && source->logins > 0)
@@ -508,8 +538,12 @@ WaitHeader(const Source *source, SourcePage *sent)
 {
 	const char *after = source->http->header(sent->transfer, "retry-after");
 	char	   *reset = DocumentText(source->options.session->retry, "reset_header");
+	int			status = source->http->status(sent->transfer);
 
-	return after != NULL || reset == NULL ? after : source->http->header(sent->transfer, reset);
+	/* many systems say in every answer when the allowance is full again */
+	if (after != NULL || reset == NULL || (status != 429 && status != 503))
+		return after;
+	return source->http->header(sent->transfer, reset);
 }
 
 /* Count a page that is done */
@@ -616,6 +650,7 @@ NextOfEach(Source *source)
 		return NULL;
 	}
 	run = PageRunCreate(source->each, 0, id);
+	pfree((char *) id);
 	source->runs = lappend(source->runs, run);
 	return run;
 }
@@ -673,10 +708,17 @@ StartDue(Source *source)
 		if (sent->transfer != NULL)
 			continue;
 		pause = sent->due > now ? (sent->due - now) / 1000 + 1 : WaitForPace(source, now);
+
 		if (pause > 0)
+		{
 			wait = Min(wait, pause);
-		else
-			StartPage(source, sent, now);
+			continue;
+		}
+
+		/* a login takes a turn of its own */
+		if (LogInIfNeeded(source))
+			AwaitTurn(source);
+		StartPage(source, sent, GetCurrentTimestamp());
 	}
 	return wait;
 }
@@ -718,8 +760,15 @@ ReadPages(Source *source)
 		foreach(lc, pages)
 		{
 			SourcePage *sent = lfirst(lc);
+			bool		done;
 
-			if (sent->transfer != NULL && ReadPage(source, sent))
+			if (sent->transfer == NULL)
+				continue;
+			MemoryContextSwitchTo(source->scratch);
+			done = ReadPage(source, sent);
+			MemoryContextSwitchTo(source->context);
+			MemoryContextReset(source->scratch);
+			if (done)
 				ForgetPage(source, sent);
 		}
 		list_free(pages);
@@ -786,9 +835,13 @@ SourceOpen(const SourceOptions *options)
 		source->burst = PaceCreate(Clamp(DocumentInt(burst, "requests", 1), PER_MINUTE_MOST),
 								   Clamp(DocumentInt(burst, "seconds", 1), 3600));
 
-	/* What the last minute saw counts, as if it had been just now */
-	for (int64 i = 0; i < Min(options->lately, per_minute); i++)
-		PaceTake(source->minute, GetCurrentTimestamp());
+	/* What the last minute saw counts, as if all of it had been at its end */
+	for (int64 i = 0; i < Min(options->lately, PER_MINUTE_MOST); i++)
+	{
+		PaceTake(source->minute, options->lately_at);
+		if (source->burst != NULL)
+			PaceTake(source->burst, options->lately_at);
+	}
 	TalkOptions(&http);
 	http.max_connections = source->connections;
 	source->idled = GetCurrentTimestamp();

@@ -32,6 +32,7 @@ typedef struct SourceOptions
 	Session    *session;
 	Jsonb	   *limits;			/* of the definition, or NULL */
 	int64		lately;			/* requests of the last minute */
+	TimestampTz lately_at;		/* when the last one of those was over */
 	const char *since;			/* incremental: time as the stream writes it,
 								 * else NULL */
 	SourceRecord record;
@@ -56,7 +57,7 @@ extern void SourcePause(Source *source, int seconds);
  */
 extern void SourceRead(Source *source, List *streams);
 
-/* Read a stream once for each person; next_id gives NULL at the end */
+/* Read a stream once for each person; next_id gives NULL at the end, else what is freed here */
 extern void SourceReadEach(Source *source, SourceStream *stream, const char *(*next_id) (void *arg), void *arg);
 
 extern void SourceClose(Source *source);

@@ -72,7 +72,12 @@ StoreRewind(Store *store)
 TupleTableSlot *
 StoreNext(Store *store)
 {
-	return tuplestore_gettupleslot(store->tuples, true, false, store->slot) ? store->slot : NULL;
+	/* the slot owns the row until the next one is read */
+	MemoryContext old = MemoryContextSwitchTo(store->context);
+	bool		found = tuplestore_gettupleslot(store->tuples, true, false, store->slot);
+
+	MemoryContextSwitchTo(old);
+	return found ? store->slot : NULL;
 }
 
 /* Empty the store */

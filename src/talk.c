@@ -1,12 +1,14 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "connection.h"
 #include "document.h"
 #include "exchange.h"
 #include "fmgr.h"
 #include "guc.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "postmaster/bgworker.h"
 #include "talk.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -177,6 +179,8 @@ typedef struct TalkWork
 	const HttpApi *http;
 	HttpClient *client;
 	bool		fresh;			/* the token was asked for just now */
+	bool		refused;		/* the login was refused, why is told again */
+	AnswerFault why;
 } TalkWork;
 
 /* The variables of a request */
@@ -209,8 +213,23 @@ LogIn(TalkWork *work, AnswerFault *fault)
 {
 	if (!SessionNeedsToken(work->session) || SessionHasToken(work->session))
 		return true;
+
+	/* asking again with the same would only lock the account */
+	if (work->refused)
+	{
+		*fault = work->why;
+		return false;
+	}
 	work->fresh = true;
-	return SessionLogin(work->session, work->http, work->client, fault);
+	if (!SessionLogin(work->session, work->http, work->client, fault))
+	{
+		work->refused = true;
+		work->why = *fault;
+		return false;
+	}
+	if (OidIsValid(work->session->schema))
+		ConnectionKeepNow(work->session);
+	return true;
 }
 
 /* Send a request; once more with a new token where the old one is refused */
@@ -303,6 +322,10 @@ TalkInWorker(CourierTask *task)
 	work.session = SessionRead(DocumentMember(asked, "session"));
 	work.http = TalkHttp();
 	work.client = work.http->open(&options);
+
+	/* a login that a stored connection needs is stored, whatever becomes of the caller */
+	if (OidIsValid(work.session->schema) && SessionNeedsToken(work.session))
+		BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
 
 	initStringInfo(&answer);
 	appendStringInfoString(&answer, "{\"answers\":[");

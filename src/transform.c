@@ -737,22 +737,44 @@ TransformCode(const char *text, size_t length)
 	return code;
 }
 
-/* Make one of the field's choices */
-static void
-ConvertChoice(List *choices, const TextItem *item, MappedValue *result)
+/* Find the choice that a text means, as it is written or as a code; NULL for none */
+static char *
+FindChoice(List *choices, const TextItem *item)
 {
 	char	   *code = TransformCode(item->text, item->length);
-	StringInfoData message;
 	ListCell   *lc;
 
 	foreach(lc, choices)
 	{
-		if (strcmp(code, lfirst(lc)) == 0)
-		{
-			result->state = MAPPED_VALUE;
-			result->text = code;
-			return;
-		}
+		char	   *choice = lfirst(lc);
+
+		if (strcmp(code, choice) == 0 ||
+			(strlen(choice) == item->length && memcmp(choice, item->text, item->length) == 0))
+			return choice;
+	}
+	foreach(lc, choices)
+	{
+		char	   *choice = lfirst(lc);
+
+		if (strcmp(code, TransformCode(choice, strlen(choice))) == 0)
+			return choice;
+	}
+	return NULL;
+}
+
+/* Make one of the field's choices */
+static void
+ConvertChoice(List *choices, const TextItem *item, MappedValue *result)
+{
+	char	   *choice = FindChoice(choices, item);
+	StringInfoData message;
+	ListCell   *lc;
+
+	if (choice != NULL)
+	{
+		result->state = MAPPED_VALUE;
+		result->text = pstrdup(choice);
+		return;
 	}
 
 	initStringInfo(&message);

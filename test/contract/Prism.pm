@@ -3,53 +3,50 @@ package Prism;
 
 use strict;
 use warnings;
+use parent 'Child';
 use Carp qw(croak);
-use File::Temp ();
 use POSIX ();
+use StakesyncSim;
+use StakesyncSim::Json qw(from_json);
 use Time::HiRes qw(sleep time);
 
 my $PATIENCE = 60;
 
+# Headers of a transfer, not of what is asked
+my @HOP = qw(host connection content-length transfer-encoding accept-encoding expect);
+
 # Ends Prism when the test does, however that ends
 my $UNTIL_STDIN_ENDS = '"$@" & prism=$!; read -r line; kill $prism; wait $prism 2>/dev/null';
 
-# Start Prism on a description and wait until it listens
+# Start Prism on a description. below: what its servers have before its paths, as /v1
 sub start
 {
-	my ($class, $document) = @_;
-	my $self = bless { log => File::Temp->new(SUFFIX => '.log'), owner => $$ }, $class;
+	my ($class, $document, %options) = @_;
+	my $self = bless { below => $options{below} // '' }, $class;
 
-	pipe my $child_in, $self->{stdin} or croak "cannot make a pipe: $!";
-	$self->{pid} = fork // croak "cannot fork: $!";
-	run($child_in, $self->{log}->filename, $document) unless $self->{pid};
-	close $child_in;
-	$self->wait_for(qr/^.*Prism is listening on (http\S+)/m);
-	($self->{url}) = $self->log =~ /Prism is listening on (http\S+)/;
-	return $self;
+	return $self->launch(sub {
+		open STDOUT, '>', $self->{file}->filename or POSIX::_exit(126);
+		open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
+		exec 'sh', '-c', $UNTIL_STDIN_ENDS, 'sh', $ENV{CONTRACT_PRISM}, 'mock', '-h', '127.0.0.1', '-p', 0, '--errors', $document;
+	});
 }
 
-sub run
+# Where it listens, once it does
+sub url
 {
-	my ($in, $log, $document) = @_;
+	my ($self) = @_;
 
-	open STDIN, '<&', $in or POSIX::_exit(126);
-	open STDOUT, '>', $log or POSIX::_exit(126);
-	open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
-	exec 'sh', '-c', $UNTIL_STDIN_ENDS, 'sh', $ENV{CONTRACT_PRISM}, 'mock', '-h', '127.0.0.1', '-p', 0,
-	  '--errors', $document
-	  or POSIX::_exit(127);
+	$self->{url} //= $self->wait_for(qr/^.*Prism is listening on (http\S+)/m);
+	return $self->{url};
 }
-
-sub url { return $_[0]{url} }
 
 # All that Prism said, without colours
 sub log
 {
 	my ($self) = @_;
+	my $text = $self->told;
 
-	open my $file, '<:encoding(UTF-8)', $self->{log}->filename or croak "cannot read Prism's log: $!";
-	local $/;
-	my $text = readline($file) // '';
+	utf8::decode($text);
 	return $text =~ s/\e\[[0-9;]*m//gr;
 }
 
@@ -63,13 +60,37 @@ sub wait_for
 		croak "Prism never said $pattern:\n" . $self->log if time > $end;
 		sleep 0.05;
 	}
-	return;
+	return $self->log =~ $pattern ? $1 : undef;
+}
+
+# Ask what a request asks, with further headers; status and body as data
+sub ask
+{
+	my ($self, $request, %more) = @_;
+	my %headers = (%{ $request->{headers} // {} }, %more);
+	my $target = $request->{target};
+	my $answer;
+
+	delete @headers{@HOP};
+	$target =~ s/^\Q$self->{below}\E// or croak "$target is not below $self->{below}";
+	$answer = StakesyncSim->connect($self->url)->request($request->{method}, $target,
+		headers => { Authorization => undef, 'X-Account-Token' => undef, %headers }, body => $request->{body});
+	return { status => $answer->{status}, body => $answer->{body} eq '' ? undef : from_json($answer->{body}) };
+}
+
+# The status of a call: [method, target, headers, body]
+sub status
+{
+	my ($self, $method, $target, $headers, $body) = @_;
+	return $self->ask({ method => $method, target => $target, headers => $headers, body => $body })->{status};
 }
 
 # Forget what was said so far
 sub forget
 {
 	my ($self) = @_;
+
+	$self->url;
 	$self->{from} = length $self->log;
 	return;
 }
@@ -89,6 +110,14 @@ sub verdict
 	return $verdict;
 }
 
+# What Prism disliked since
+sub disliked
+{
+	my ($self) = @_;
+	my ($accepted, @disliked) = @{ $self->verdict };
+	return \@disliked;
+}
+
 sub verdict_now
 {
 	my ($self) = @_;
@@ -99,20 +128,5 @@ sub verdict_now
 
 	return [ scalar @accepted, map { s/^.*?(?:error|warning|fatal)\s+//r } @disliked ];
 }
-
-# End Prism and wait until it is gone
-sub stop
-{
-	my ($self) = @_;
-	my $pid = delete $self->{pid};
-
-	return if !$pid || $self->{owner} != $$;
-	close $self->{stdin};
-	local ($?, $!);
-	waitpid $pid, 0;
-	return;
-}
-
-sub DESTROY { $_[0]->stop; return }
 
 1;

@@ -3,11 +3,8 @@ package Proxy;
 
 use strict;
 use warnings;
-use Carp qw(croak);
-use File::Temp ();
-use IO::Handle;
+use parent 'Child';
 use POSIX ();
-use StakesyncSim;
 use StakesyncSim::Answer qw(json_answer);
 use StakesyncSim::Json qw(from_json to_json);
 use StakesyncSim::Server;
@@ -16,10 +13,9 @@ use StakesyncSim::Server;
 sub start
 {
 	my ($class, $make) = @_;
-	my $self = bless { calls => File::Temp->new(SUFFIX => '.calls'), owner => $$ }, $class;
+	my $self = bless {}, $class;
 	my (%seen, $server);
 
-	$self->{calls}->autoflush(1);
 	$server = StakesyncSim::Server->new(watch_stdin => 1, handler => sub {
 		my ($request) = @_;
 		my $answer = $make->($request, $seen{ $request->{path} }++ || 0);
@@ -27,10 +23,7 @@ sub start
 		return $answer;
 	});
 	$self->{port} = $server->port;
-	pipe my $child_in, $self->{stdin} or croak "cannot make a pipe: $!";
-	$self->{pid} = fork // croak "cannot fork: $!";
-	$self->serve($server, $child_in) unless $self->{pid};
-	close $child_in;
+	$self->launch(sub { $self->serve($server) });
 	close $server->{listener};
 	return $self;
 }
@@ -38,54 +31,30 @@ sub start
 # Serve until the test ends; of its files only ours stay open, so that others see it end
 sub serve
 {
-	my ($self, $server, $in) = @_;
-	my %ours = map { fileno($_) => 1 } $server->{listener}, $self->{calls};
+	my ($self, $server) = @_;
+	my %ours = map { fileno($_) => 1 } $server->{listener}, $self->{file};
 
-	open STDIN, '<&', $in or POSIX::_exit(126);
 	$ours{$_} or POSIX::close($_) for 3 .. 255;
-	eval { $server->run };
+	$server->run;
 	POSIX::_exit(0);
 }
 
-sub note
+# Answer by path: pairs of a pattern and who answers, a Prism or code
+sub route
 {
-	my ($self, $request, $answer) = @_;
-	my $line = to_json({ call => "$request->{method} $request->{target}", status => $answer->{status},
-		body => eval { from_json($answer->{body}) }, headers => $request->{headers} });
+	my @routes = @_;
 
-	utf8::encode($line);
-	$self->{calls}->print("$line\n");
-	return;
-}
+	return sub {
+		my ($request, @before) = @_;
 
-sub url { return "http://127.0.0.1:$_[0]{port}" }
-
-# What passed: call, status, body as data
-sub calls
-{
-	my ($self) = @_;
-
-	open my $file, '<', $self->{calls}->filename or croak "cannot read the calls: $!";
-	return map { from_json($_) } readline $file;
-}
-
-# The records of the lists that passed
-sub records
-{
-	my ($self) = @_;
-	return map { ref $_->{body} eq 'HASH' ? @{ $_->{body}{results} // [] } : () } $self->calls;
-}
-
-# Ask Prism what was asked here; the body comes as data
-sub ask
-{
-	my ($prism, $request, %more) = @_;
-	my $headers = $request->{headers};
-	my $answer = StakesyncSim->connect($prism->url)->request($request->{method}, $request->{target}, headers => {
-		Authorization => $headers->{authorization}, 'X-Account-Token' => $headers->{'x-account-token'},
-		Accept => $headers->{accept}, %more });
-
-	return { status => $answer->{status}, body => $answer->{body} eq '' ? undef : from_json($answer->{body}) };
+		for (my $i = 0; $i < @routes; $i += 2)
+		{
+			my $who = $routes[ $i + 1 ];
+			next if $request->{path} !~ $routes[$i];
+			return ref $who eq 'CODE' ? $who->($request, @before) : pass_on($who->ask($request));
+		}
+		return json_answer(404, { detail => 'nobody answers here' });
+	};
 }
 
 # Give back what Prism answered, changed or not
@@ -95,18 +64,31 @@ sub pass_on
 	return json_answer($answer->{status}, $answer->{body});
 }
 
-sub stop
+sub note
 {
-	my ($self) = @_;
-	my $pid = delete $self->{pid};
+	my ($self, $request, $answer) = @_;
+	my $line = to_json({ call => "$request->{method} $request->{target}", path => $request->{path}, sent => $request->{body},
+		status => $answer->{status}, body => eval { from_json($answer->{body}) }, headers => $request->{headers} });
 
-	return if !$pid || $self->{owner} != $$;
-	close $self->{stdin};
-	local ($?, $!);
-	waitpid $pid, 0;
+	utf8::encode($line);
+	$self->{file}->print("$line\n");
 	return;
 }
 
-sub DESTROY { $_[0]->stop; return }
+sub url { return "http://127.0.0.1:$_[0]{port}" }
+
+# What passed: call, path, sent, headers, status, body as data; of some paths only
+sub calls
+{
+	my ($self, $path) = @_;
+	return grep { !defined $path || $_->{path} =~ $path } map { from_json($_) } split /\n/, $self->told;
+}
+
+# The good answers to calls of some paths
+sub bodies
+{
+	my ($self, $path) = @_;
+	return map { $_->{status} == 200 ? $_->{body} : () } $self->calls($path);
+}
 
 1;

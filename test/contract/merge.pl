@@ -2,25 +2,23 @@
 use strict;
 use warnings;
 use utf8;
-use PostgreSQL::Test::Cluster;
-use PostgreSQL::Test::Utils;
+use Contract qw(corrected day document example outcome text without_times);
 use Prism;
 use Proxy;
-use StakesyncSim;
 use StakesyncSim::Answer qw(json_answer);
+use JSON::PP ();
 use StakesyncSim::Json qw(from_json);
-use StakesyncTest;
 use Test::More;
 
 $SIG{TERM} = $SIG{INT} = sub { exit 1 };
 
-my $merge = $ENV{CONTRACT_SHARED};
 my $dynamic_fetches = $ENV{STAKESYNC_TEST_ALL} ? 60 : 10;
 my $dynamic_pages = 4;
 
 my $LIST = '/hris/v1/employees?page_size=100&expand=employments%2Cgroups%2Chome_location%2Cteam';
 my $CIRCLE = q(the HR system's pages turn in a circle: a cursor came twice);
 my @OPTIONAL = qw(manager mobile_phone pay_rate);
+my %SIGNED = (Authorization => 'Bearer merge-test-key', 'X-Account-Token' => 'merge-test-account');
 
 # What a record says nothing of while its relations are mere ids
 my @UNEXPANDED = qw(address_line_1 address_line_2 city country employment_type group_name groups job_title pay_currency pay_period
@@ -36,81 +34,28 @@ my %HOME = (address_line_1 => 'street_1', address_line_2 => 'street_2', zip_code
 my @PHONES = ('+41 44 668 18 00', '044 668 18 00', '+1234567890');
 my %PHONE = ($PHONES[0] => '+41446681800');
 
-my $test = StakesyncTest->start('contract', sim => 0, connect => 0);
-my $today = $test->sql('SELECT current_date');
-my %prism = (2026 => Prism->start(with_comma_lists('openapi.yaml')), 2025 => Prism->start("$merge/openapi-2025-06.yaml"));
-
-sub slurp
-{
-	my ($name) = @_;
-	return slurp_file("$merge/$name");
-}
-
 # The document of 2026 says in words that expand is one comma list; the facts and that of 2025 say explode: false
-sub with_comma_lists
-{
-	my ($name) = @_;
-	my $text = slurp($name);
-	my $changed = $text =~ s/^( *)- name: expand\n/$1- name: expand\n$1  explode: false\n/gm;
-	my $copy = "$merge/comma-lists.yaml";
-
-	die "$name knows comma lists now: serve it as it is\n" if !$changed || slurp($name) =~ /explode: false/;
-	append_to_file($copy, $text);
-	return $copy;
-}
-
-# The answer of a published example
-sub example
-{
-	my ($name) = @_;
-	return from_json(slurp("examples/$name.json"))->{response};
-}
-
-sub connect_to
-{
-	my ($connection, $url) = @_;
-	return $test->row('SELECT * FROM ' . StakesyncTest::connect_call($connection, \%StakesyncSim::CREDENTIALS,
-		{ base_url => $url, requests_per_minute => 100000 }));
-}
+my $comma_lists = corrected('merge/openapi.yaml', sub {
+	die "it knows comma lists now: serve it as it is\n" if $_[0] =~ /explode: false/;
+	$_[0] =~ s/^( *)- name: expand\n/$1- name: expand\n$1  explode: false\n/gm or die "it has no expand\n";
+});
+# In that of 2025 a status is one of its words or any text, which both hold; its example is a first sync that goes on for ever
+my $done = corrected('merge/openapi-2025-06.yaml', sub {
+	$_[0] =~ s/oneOf:(\n +- \$ref: '#\/components\/schemas\/(?:LastSyncResult|StatusFd5)Enum'\n)/anyOf:$1/g == 2 or die "its statuses have changed\n";
+	$_[0] =~ s/(is_initial_sync:\n +type: boolean\n +example: )true/$1false/ or die "its example has changed\n";
+});
+my %prism = (2026 => Prism->start($comma_lists), 2025 => Prism->start($done));
+my $test = Contract->start('merge');
+my $today = $test->today;
 
 # Connect with all optional fields
 sub connect_whole
 {
 	my ($connection, $url) = @_;
 
-	is(connect_to($connection, $url)->{state}, 'connected', 'connected');
-	$test->sql(sprintf q(SELECT count(*) FROM stakesync_configure(import => '{%s}', connection => '%s')),
-		join(',', @OPTIONAL), $connection);
+	is($test->connect_to('merge', $connection, $url)->{state}, 'connected', 'connected');
+	$test->import_fields($connection, @OPTIONAL);
 	return;
-}
-
-sub fetch
-{
-	my ($connection, $arguments) = @_;
-	return $test->fetch(join ', ', "'$connection'", $arguments // ());
-}
-
-# What a fetch came to, without what differs from run to run
-sub outcome
-{
-	my ($row) = @_;
-	my @names = $row->{state} eq 'done' ? qw(mode records pages added changed unchanged missing) : qw(mode requests sqlstate message);
-	return { state => $row->{state}, map { $_ => $row->{$_} } @names };
-}
-
-# The employee of a connection, problems as field => code
-sub people
-{
-	my ($connection) = @_;
-	my %people = $test->employees("connection = '$connection'");
-
-	foreach my $person (values %people)
-	{
-		$person->{problems} = { map { $_->{field} => $_->{code} } @{ $person->{problems} // [] } };
-		delete @$person{ grep { !defined $person->{$_} } keys %$person };
-		delete @$person{qw(identifier_key email_key name_key)};
-	}
-	return \%people;
 }
 
 # Let Prism answer, and end the paging at a page; change is code that may alter the list
@@ -120,9 +65,9 @@ sub paging_until
 
 	return sub {
 		my ($request, $before) = @_;
-		my $answer = Proxy::ask($prism, $request);
+		my $answer = $prism->ask($request);
 
-		return Proxy::pass_on($answer) if ref $answer->{body} ne 'HASH' || !$answer->{body}{results};
+		return Proxy::pass_on($answer) if $request->{path} !~ /employees$/ || !$answer->{body}{results};
 		$answer->{body}{next} = $before % $last < $last - 1 ? "page $before + 1/=" : undef;
 		$change->($answer->{body}, $before) if $change;
 		return Proxy::pass_on($answer);
@@ -152,11 +97,11 @@ sub random_pages
 
 	return sub {
 		my ($request, $before) = @_;
-		my $ask = sub { return Proxy::ask($prism, { %$request, target => $_[0] }, Prefer => 'dynamic=true') };
+		my $ask = sub { return $prism->ask({ %$request, target => $_[0] }, Prefer => 'dynamic=true') };
 		my $answer;
 		my %related;
 
-		return Proxy::pass_on(Proxy::ask($prism, $request)) if $request->{path} !~ /employees/;
+		return Proxy::pass_on($prism->ask($request)) if $request->{path} !~ /employees/;
 		# the first page has somebody, so that there is a picture
 		do { $answer = $ask->($request->{target}) }
 		  until $answer->{status} != 200 || $before % $pages || grep { !is_deleted($_) } @{ $answer->{body}{results} };
@@ -191,23 +136,12 @@ sub expand
 
 sub is_deleted { return $_[0]{remote_was_deleted} ? 1 : 0 }
 
-# Texts lose the blanks around them
-sub text
-{
-	my ($text) = @_;
-	return undef if !defined $text || ref $text;
-	$text =~ s/^\s+|\s+$//g;
-	return $text eq '' ? undef : $text;
-}
-
 # Some texts stand for none
 sub phone
 {
 	my ($text) = @_;
 	return defined $text && $text !~ m{^\s*(?:|-+|n/a|na|none|null|\.)\s*$}i ? $PHONE{$text} // "no number: $text" : undef;
 }
-
-sub day { return defined $_[0] ? substr $_[0], 0, 10 : undef }
 
 # The latest that has begun, of several the one with the highest id
 sub current_employment
@@ -234,43 +168,12 @@ sub expected
 		name => text($record->{display_full_name}) // text(join ' ', map { text($record->{$_}) // () } qw(first_name last_name)) };
 }
 
-sub same
-{
-	my ($is, $ought) = @_;
-	return !defined $is && !defined $ought unless defined $is && defined $ought;
-	return join("\n", @$is) eq join("\n", @$ought) if ref $is && ref $ought;
-	return abs($is - $ought) <= 1e-9 * abs $ought if $ought =~ /^-?\d+(?:\.\d+)?(?:e[-+]?\d+)?$/i && $is =~ /^-?\d/;
-	return $is eq $ought;
-}
-
-# Say what of a record is neither in the row nor a problem of its field
-sub lost
-{
-	my ($record, $person) = @_;
-	my $ought = expected($record);
-	my %problem = %{ $person->{problems} };
-	my @lost = map { "$record->{id} $_: " . show($person->{$_}) . ' instead of ' . show($ought->{$_}) }
-	  grep { !$problem{$_} && !same($person->{$_}, $ought->{$_}) } sort keys %$ought;
-
-	# a problem needs a value that may be one
-	return @lost, map { "$record->{id} $_: $problem{$_} without a value" } grep { exists $ought->{$_} && !defined $ought->{$_} } sort keys %problem;
-}
-
-sub mapped
-{
-	my ($connection) = @_;
-	return split /\n/, $test->sql("SELECT field FROM stakesync.mapping WHERE connection = '$connection' ORDER BY field");
-}
-
-sub show { return ref $_[0] ? "@{ $_[0] }" : $_[0] // 'null' }
-
 subtest 'Prism refuses what breaks the description' => sub {
 	# the document of 2025 knows the key as a security scheme, so that without it the answer is 401
 	my %no_key = (2025 => 401, 2026 => 422);
 
 	foreach my $year (sort keys %prism)
 	{
-		my $sim = StakesyncSim->connect($prism{$year}->url);
 		my @calls = (
 			[ 200, 'as it is', $LIST ],
 			[ 200, 'incremental', "$LIST&modified_after=2026-03-10T01:02:03Z&include_deleted_data=true" ],
@@ -280,7 +183,7 @@ subtest 'Prism refuses what breaks the description' => sub {
 			[ 422, 'a page size in words', $LIST =~ s/100/many/r ],
 			[ 422, 'a time that is none', "$LIST&modified_after=yesterday" ]);
 
-		is($sim->request(GET => $_->[2], headers => $_->[3])->{status}, $_->[0], "$year: $_->[1]") foreach @calls;
+		is($prism{$year}->status(GET => $_->[2], { %SIGNED, %{ $_->[3] // {} } }), $_->[0], "$year: $_->[1]") foreach @calls;
 		like($prism{$year}->verdict(2)->[1], qr/did not pass the validation rules/, "$year: and says so");
 	}
 };
@@ -291,15 +194,15 @@ subtest 'every request is as described' => sub {
 		my $name = "direct_$year";
 
 		$prism{$year}->forget;
-		is(connect_to($name, $prism{$year}->url)->{state}, 'connected', "$year: connected");
+		is($test->connect_to('merge', $name, $prism{$year}->url)->{state}, 'connected', "$year: connected");
 		is_deeply($prism{$year}->verdict(1), [1], "$year: one call, accepted");
 
-		# the example's next is the same on each page
+		# whether the first sync is over, then pages: the example's next is the same on each
 		$prism{$year}->forget;
-		is_deeply(outcome(fetch($name)), { state => 'failed', mode => 'full', requests => 2, sqlstate => '38000', message => $CIRCLE },
+		is_deeply(outcome($test->read_all($name)), { state => 'failed', mode => 'full', requests => 3, sqlstate => '38000', message => $CIRCLE },
 			"$year: a fetch ends where the pages turn in a circle");
-		is_deeply($prism{$year}->verdict(2), [2], "$year: both pages were accepted");
-		is_deeply(people($name), {}, "$year: and changed nobody");
+		is_deeply($prism{$year}->verdict(3), [3], "$year: all three were accepted");
+		is_deeply($test->people($name), {}, "$year: and changed nobody");
 
 		$prism{$year}->forget;
 		is_deeply($test->row("SELECT * FROM stakesync_disconnect('$name')"),
@@ -309,13 +212,41 @@ subtest 'every request is as described' => sub {
 	}
 };
 
+subtest 'linking an account' => sub {
+	foreach my $year (sort keys %prism)
+	{
+		my $proxy = Proxy->start(Proxy::route(qr/./ => $prism{$year}));
+		my $name = "linked_$year";
+		my (@calls, $row);
+
+		$prism{$year}->forget;
+		$row = $test->connect_to('merge', $name, $proxy->url, method => 'link', settings => { integration => 'workday' });
+		@calls = $proxy->calls;
+		is($row->{state}, 'awaiting_link', "$year: somebody has to log in");
+		like($row->{next_step}, qr/^Open \Q$calls[0]{body}{magic_link_url}\E and log in/, "$year: at the address that came");
+		is_deeply(from_json($calls[0]{sent}), { categories => ['hris'], integration => 'workday', link_expiry_mins => 10080,
+			end_user_origin_id => "stakesync.$name", end_user_organization_name => 'stakesync', end_user_email_address => 'hr@example.com',
+			should_create_magic_link_url => JSON::PP::true() }, "$year: what was asked for");
+
+		$row = $test->row("SELECT * FROM stakesync_complete_link('a-public-token', connection => '$name')");
+		is($row->{state}, 'connected', "$year: with the token that this gave");
+		is($test->read_all($name)->{message}, $CIRCLE, "$year: people are asked for");
+		@calls = $proxy->calls;
+		is_deeply([ map { [ $_->{call} =~ s/\?.*//r, @{ $_->{headers} }{qw(authorization x-account-token)} ] } @calls ], [
+			(map { [ $_, $SIGNED{Authorization}, undef ] } 'POST /hris/v1/link-token', 'GET /hris/v1/account-token/a-public-token'),
+			(map { [ "GET /hris/v1/$_", $SIGNED{Authorization}, $calls[1]{body}{account_token} ] } qw(account-details sync-status employees employees) ) ],
+			"$year: the account's token goes with all that comes after");
+		is_deeply($prism{$year}->disliked, [], "$year: every call was accepted");
+	}
+};
+
 subtest 'a whole fetch of the example, then what changed since' => sub {
-	my $id = example('employees_list')->{body}{results}[0]{id};
+	my $id = example('merge/examples/employees_list.json')->{body}{results}[0]{id};
 	my %greg = (
-		connection => 'example', employee_number => '2', first_name => 'Greg', last_name => 'Hirsch', name => 'Cousin Greg Hirsch',
+		employee_number => '2', first_name => 'Greg', last_name => 'Hirsch', name => 'Cousin Greg Hirsch',
 		work_email => 'greg@merge.dev', personal_email => 'greg@gmail.com', birthdate => '1990-11-10', start_date => '2020-10-11',
 		termination_date => '2021-10-12', employment_status => 'ACTIVE', manager => 'f25737c2-acd5-4873-b8df-91d937ea8194',
-		shrunk => JSON::PP::false(), problems => { mobile_phone => 'invalid_phone' }, unknown => [ sort @UNEXPANDED, 'mobile_phone' ]);
+		problems => { mobile_phone => 'invalid_phone' }, unknown => [ sort @UNEXPANDED, 'mobile_phone' ]);
 	my $proxy = Proxy->start(paging_until($prism{2025}, 2, sub {
 		my ($list, $before) = @_;
 		return alive($list, $before) if $before < 2;
@@ -329,116 +260,91 @@ subtest 'a whole fetch of the example, then what changed since' => sub {
 
 	connect_whole('example', $proxy->url);
 	$prism{2025}->forget;
-	is_deeply(outcome(fetch('example')), { state => 'done', mode => 'full', records => 2, pages => 2, added => 2, changed => 0,
+	is_deeply(outcome($test->read_all('example')), { state => 'done', mode => 'full', records => 2, pages => 2, added => 2, changed => 0,
 		unchanged => 0, missing => 0 }, 'two pages, two people');
-	is_deeply($prism{2025}->verdict(2), [2], 'both were accepted');
-	is_deeply(people('example'), { map { ($_ => { %greg, remote_id => $_ }) } "0-0-$id", "1-0-$id" }, 'as the example says');
+	is_deeply($prism{2025}->verdict(3), [3], 'both were accepted, and the question before them');
+	is_deeply($test->people('example'), { map { ($_ => { %greg, remote_id => $_ }) } "0-0-$id", "1-0-$id" }, 'as the example says');
 
 	$prism{2025}->forget;
-	$row = fetch('example', q(mode => 'incremental'));
+	$row = $test->read_all('example', q(mode => 'incremental'));
 	is_deeply([ @$row{qw(state mode records pages added changed missing)} ], [ 'done', 'incremental', 2, 2, 0, 1, 1 ], 'what changed since');
 	is_deeply($prism{2025}->verdict(2), [2], 'both were accepted');
-	$people = people('example');
+	$people = $test->people('example');
 	like(delete $people->{"0-0-$id"}{missing_since}, qr/^$today/, 'one was deleted');
 	is_deeply($people, { "0-0-$id" => { %greg, remote_id => "0-0-$id" }, "1-0-$id" => { %greg, remote_id => "1-0-$id", last_name => 'Roy' } },
 		'the other renamed');
 
 	# a cursor is percent-encoded, and all other parameters stay as they are
-	my $time = qr/\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A\d\dZ/;
-	my $asked = 'GET /hris/v1/employees?expand=employments,groups,home_location,team&page_size=100';
-	is_deeply([ map { $_->{call} =~ s/$time/TIME/r } $proxy->calls ], [
-		'GET /hris/v1/account-details', $asked, "$asked&cursor=page%200%20%2B%201%2F%3D",
-		"$asked&modified_after=TIME&include_deleted_data=true",
-		"$asked&modified_after=TIME&include_deleted_data=true&cursor=page%202%20%2B%201%2F%3D" ], 'every call');
+	my %asked = (expand => 'employments,groups,home_location,team', page_size => '100');
+	my %since = (%asked, modified_after => 'TIMEZ', include_deleted_data => 'true');
+	is_deeply([ map { [ without_times($_) ] } $proxy->calls ], [
+		['GET /hris/v1/account-details'], ['GET /hris/v1/sync-status'], [ 'GET /hris/v1/employees', \%asked ],
+		[ 'GET /hris/v1/employees', { %asked, cursor => 'page%200%20%2B%201%2F%3D' } ], [ 'GET /hris/v1/employees', \%since ],
+		[ 'GET /hris/v1/employees', { %since, cursor => 'page%202%20%2B%201%2F%3D' } ] ], 'every call');
 	is_deeply([ map { [ @{ $_->{headers} }{qw(authorization x-account-token accept)} ] } ($proxy->calls)[0, -1] ],
-		[ ([ "Bearer $StakesyncSim::CREDENTIALS{api_key}", $StakesyncSim::CREDENTIALS{account_token}, 'application/json' ]) x 2 ], 'with its headers');
+		[ ([ @SIGNED{qw(Authorization X-Account-Token)}, 'application/json' ]) x 2 ], 'with its headers');
 };
 
-subtest 'examples from the vendor, put together as expand does' => sub {
-	my $person = example('employees_list')->{body}{results}[0];
-	my %related = map { $_ => example("${_}_list")->{body}{results} } qw(employments groups locations teams);
-	my $whole = { %$person, remote_was_deleted => JSON::PP::false(), employments => $related{employments}, groups => $related{groups},
-		home_location => $related{locations}[0], team => $related{teams}[0] };
-	my %answers = (
-		list => { next => undef, previous => undef, results => [ { %$person, remote_was_deleted => JSON::PP::false() } ] },
-		retrieved => { next => undef, previous => undef, results => [ { %{ example('employees_retrieve')->{body} }, remote_was_deleted => JSON::PP::false() } ] },
-		whole => { next => undef, previous => undef, results => [$whole] });
-	my %greg = (
-		remote_id => $person->{id}, employee_number => '2', first_name => 'Greg', last_name => 'Hirsch', name => 'Cousin Greg Hirsch',
-		work_email => 'greg@merge.dev', personal_email => 'greg@gmail.com', birthdate => '1990-11-10', start_date => '2020-10-11',
-		termination_date => '2021-10-12', employment_status => 'ACTIVE', manager => 'manager', shrunk => JSON::PP::false(),
-		problems => { mobile_phone => 'invalid_phone' }, unknown => [ sort @UNEXPANDED, 'mobile_phone' ]);
-	my %expanded = (
-		job_title => 'Executive Assistant to Tom Wambsgans', pay_rate => 1.1, pay_period => 'HOUR', pay_currency => 'XUA',
-		employment_type => 'FULL_TIME', groups => ['COST_CENTER_US'], group_name => 'COST_CENTER_US', team => 'Engineering',
-		address_line_1 => '2920 Broadway', address_line_2 => '2nd Floor', zip_code => '10027', city => 'New York', country => 'AF',
-		unknown => ['mobile_phone']);
-
-	foreach my $name (sort keys %answers)
+subtest 'looking at the connection and at one person' => sub {
+	foreach my $year (sort keys %prism)
 	{
-		my $proxy = Proxy->start(sub {
-			my ($request) = @_;
-			return json_answer(200, $request->{path} =~ /employees/ ? $answers{$name} : example('account_details_test_account')->{body});
-		});
+		my $name = "looked_at_$year";
+		my $proxy = Proxy->start(paging_until($prism{$year}, 1, sub { $_->{remote_was_deleted} = JSON::PP::false() foreach @{ $_[0]{results} } }));
+		my $id;
 
 		connect_whole($name, $proxy->url);
-		is_deeply(outcome(fetch($name)), { state => 'done', mode => 'full', records => 1, pages => 1, added => 1, changed => 0,
-			unchanged => 0, missing => 0 }, "$name: fetched");
-		is_deeply(people($name), { $person->{id} => { %greg, connection => $name, $name eq 'whole' ? %expanded : () } }, "$name: all is there");
+		is($test->read_all($name)->{state}, 'done', "$year: fetched");
+		($id) = keys %{ $test->people($name) };
+		$prism{$year}->forget;
+		is_deeply($test->checked($name), { login => 'yes', 'stream employees' => 'yes' }, "$year: all that is needed may be read");
+		is_deeply($test->peek($name, $id), $test->fields_of($name, $id), "$year: the person as fetched");
+		is_deeply($prism{$year}->verdict(3), [3], "$year: all three calls were accepted");
+		is_deeply([ without_times(($proxy->calls)[-1]) ],
+			[ "GET /hris/v1/employees/$id", { expand => 'employments,groups,home_location,team' } ], "$year: one person is asked for");
 	}
 };
 
 subtest 'random answers are people, and problems of their fields' => sub {
 	my $proxy = Proxy->start(random_pages($prism{2026}, $dynamic_pages));
-	my (%codes, %filled, @lost);
 	my $before = 0;
+	my $found;
 
 	connect_whole('random', $proxy->url);
 	$prism{2026}->forget;
-	foreach my $round (1 .. $dynamic_fetches)
-	{
-		my $row = fetch('random', q(mode => 'full', accept_fewer => true));
-		my @records = $proxy->records;
-		my @alive;
-		my $people = people('random');
-
-		@records = splice @records, $before;
-		$before += @records;
-		@alive = grep { !is_deleted($_) } @records;
-		is_deeply([ @$row{qw(state message records pages added)} ],
-			[ 'done', $row->{message}, scalar @records, $dynamic_pages, scalar @alive ], "fetch $round: all came");
-		delete $people->{$_} foreach grep { defined $people->{$_}{missing_since} } keys %$people;
-		is_deeply([ sort keys %$people ], [ sort map { $_->{id} } @alive ], "fetch $round: those who are not deleted are employees");
-		push @lost, map { lost($_, $people->{ $_->{id} } // { problems => {} }) } @alive;
-		$codes{"$_->[0] $_->[1]"}++ foreach map { my $of = $_->{problems}; map { [ $_, $of->{$_} ] } keys %$of } values %$people;
-		foreach my $person (values %$people) { $filled{$_}++ foreach keys %$person }
-	}
-	is_deeply(\@lost, [], 'nothing is lost that the mapping names');
+	$found = $test->rounds('random', $dynamic_fetches, sub {
+		my @records = map { @{ $_->{results} } } $proxy->bodies(qr/employees/);
+		my @new = splice @records, $before;
+		$before += @new;
+		return { map { $_->{id} => expected($_) } grep { !is_deleted($_) } @new };
+	});
+	is_deeply($found->{failed}, [], 'those who are not deleted are employees');
+	is_deeply($found->{lost}, [], 'nothing is lost that the mapping names');
 	# teams are not in the document of 2026
-	is_deeply([ grep { $_ ne 'team' && !$filled{$_} } mapped('random') ], [], 'every field came at least once');
-	is_deeply([ grep { !/^(?:mobile_phone (?:invalid_phone|no_country_code)|pay_currency unknown_value)$/ } sort keys %codes ], [],
+	is_deeply([ grep { $_ ne 'team' && !$found->{filled}{$_} } $test->mapped('random') ], [], 'every field came at least once');
+	is_deeply([ grep { !/^(?:mobile_phone (?:invalid_phone|no_country_code)|pay_currency unknown_value)$/ } sort keys %{ $found->{problems} } ], [],
 		'phones and currencies may be problems, nothing else is');
-	is_deeply([ @{ $prism{2026}->verdict }[ 1 .. $#{ $prism{2026}->verdict } ] ], [], 'every request was accepted');
-	note "$before records; problems: ", join ', ', map { "$_ $codes{$_}" } sort keys %codes;
+	is_deeply($prism{2026}->disliked, [], 'every request was accepted');
+	note "$before records; problems: $found->{summary}";
 };
 
 subtest 'refusals from the wild' => sub {
-	my $answer = example('error_400_invalid_filter');
+	my $answer = example('merge/examples/error_400_invalid_filter.json');
 	my $proxy = Proxy->start(sub {
 		my ($request) = @_;
 		return json_answer(@$answer{qw(status body)}) if $request->{path} =~ /employees/;
-		return json_answer(200, example('account_details')->{body}) if $request->{method} eq 'GET';
+		return json_answer(200, { next => undef, previous => undef, results => [] }) if $request->{path} =~ /sync-status/;
+		return json_answer(200, example('merge/examples/account_details.json')->{body}) if $request->{method} eq 'GET';
 		return json_answer(200, undef);
 	});
-	my $strict = Proxy->start(sub { my $refusal = example('error_401_no_account_token'); return json_answer(@$refusal{qw(status body)}) });
+	my $strict = Proxy->start(sub { my $refusal = example('merge/examples/error_401_no_account_token.json'); return json_answer(@$refusal{qw(status body)}) });
 
-	is(connect_to('refused', $proxy->url)->{state}, 'connected', 'connected');
-	is_deeply(outcome(fetch('refused')), { state => 'failed', mode => 'full', requests => 1, sqlstate => '38000',
+	is($test->connect_to('merge', 'refused', $proxy->url)->{state}, 'connected', 'connected');
+	is_deeply(outcome($test->read_all('refused')), { state => 'failed', mode => 'full', requests => 2, sqlstate => '38000',
 		message => 'the HR system answered with HTTP status 400' }, 'an unknown filter, asked once');
 	is($test->row(q(SELECT * FROM stakesync_disconnect('refused')))->{next_step}, 'The account at the provider was deleted.',
 		'the answer to delete-account may be null');
 
-	is(connect_to('stranger', $strict->url)->{state}, 'failing', 'no account token');
+	is($test->connect_to('merge', 'stranger', $strict->url)->{state}, 'failing', 'no account token');
 	is($test->sql(q(SELECT count(*) FROM stakesync.connection WHERE connection = 'stranger')), 0, 'nothing is stored');
 	is(scalar(my @calls = $strict->calls), 1, 'asked once');
 };

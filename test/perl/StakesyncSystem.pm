@@ -34,6 +34,8 @@ sub connect
 	my %options = (%$self, map { $_ => $given{$_} } grep { ref $given{$_} ne 'HASH' } keys %given);
 	my ($credentials, $settings) = map { my $what = $_; +{ %{ $self->{$what} // {} }, %{ $given{$what} // {} } } } qw(credentials settings);
 	my $method = defined $options{method} ? ", method => '$options{method}'" : '';
+
+	delete @$credentials{ grep { !defined $credentials->{$_} } keys %$credentials };
 	my @json = map { "'" . to_json($_) =~ s/'/''/gr . "'" } $credentials,
 	  { base_url => $self->sim->url, requests_per_minute => 100000, %$settings };
 
@@ -92,6 +94,37 @@ sub problems
 		  $self->rows('SELECT remote_id, problems FROM stakesync.employee WHERE problems IS NOT NULL') };
 }
 
+# What stakesync_check says, by item
+sub check { my ($self) = @_; return { map { $_->{item} => $_ } $self->rows('SELECT * FROM stakesync_check()') } }
+
+# The items that are not well
+sub wrong_items
+{
+	my ($self) = @_;
+	my $check = $self->check;
+	return [ sort grep { defined $check->{$_}{ok} && !$check->{$_}{ok} } keys %$check ];
+}
+
+# A look at one person must come to what the fetch came to; path: what was asked, one for each stream
+sub peek_is
+{
+	my ($self, $what, $id, $path) = @_;
+	my $peek = from_json($self->sql("SELECT stakesync_peek('$id')"));
+	my @fields = split /\n/, $self->sql('SELECT field FROM stakesync.mapping ORDER BY field');
+
+	Test::More::is_deeply([ sort keys %{ $peek->{fields} } ], \@fields, "$what: all mapped fields");
+	Test::More::is_deeply($peek->{asked}, $path, "$what: by what it asks for");
+	return same_people("$what: as the fetch found them", { $id => $peek->{fields} }, { $id => $self->present->{$id} }, @fields);
+}
+
+# Why data is partial, of some fields
+sub gaps
+{
+	my ($self, @fields) = @_;
+	my $names = join ', ', map { "'$_'" } @fields;
+	return { map { @$_{qw(field reason)} } $self->rows("SELECT field, reason FROM stakesync.data_gap WHERE field IN ($names)") };
+}
+
 # Keep the people as they are now, to compare with later
 sub remember
 {
@@ -135,7 +168,13 @@ sub unmap_field
 }
 
 # The company's day: yesterday's west of everybody, or tomorrow's east of everybody
-sub move_west { my ($self) = @_; return $self->move_to($WEST) }
+sub move_west
+{
+	my ($self) = @_;
+
+	$self->{home} //= $self->sql('SELECT timezone FROM stakesync._company');
+	return $self->move_to($WEST);
+}
 
 sub move_east { my ($self) = @_; return $self->move_to($EAST) }
 
@@ -145,6 +184,16 @@ sub move_to
 
 	$self->sql("UPDATE stakesync._company SET timezone = '$zone'");
 	return $self->day_in($zone);
+}
+
+# Back to the zone before; that day is over, so everybody has to be read as new
+sub move_home
+{
+	my ($self) = @_;
+
+	$self->move_to($self->{home});
+	$self->sql(q(UPDATE stakesync.employee SET record_hash = NULL));
+	return $self->fetch(q(mode => 'full'));
 }
 
 sub day_in { my ($self, $zone) = @_; return $self->sql("SELECT (now() AT TIME ZONE '$zone')::date") }

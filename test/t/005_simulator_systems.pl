@@ -474,16 +474,43 @@ subtest 'made-up system' => sub {
 	is($search->({ fields => [ map { "f$_" } 1 .. 9 ] })->{status}, 400, 'too many fields');
 	is(scalar @{ $get->('fields')->{fields} }, 19, 'fields are listed');
 
+	# The same people by offset or number, cut without a word, and all of them by id
+	$answer = $get->('staff?offset=100&count=500');
+	is_deeply([ @$answer{qw(total pages)}, scalar @{ $answer->{staff} } ], [ 120, 1, 20 ], 'by offset');
+	$sim->switch('generic', max_rows => 30);
+	$answer = $get->('staff?page=4&size=50');
+	is_deeply([ @$answer{qw(total pages)}, scalar @{ $answer->{staff} } ], [ 120, 4, 30 ], 'by number, thirty at most');
+	is(status_of(generic => GET => '/generic/staff?page=1&offset=0'), 400, 'by one of them');
+	is_deeply([ sort keys %{ $get->('registry')->{workers} } ], [ sort keys %seen ], 'all, by id');
+
+	# Whole addresses
+	$sim->switch('generic', max_rows => 0, origin => 'https://hr.example.com');
+	like($get->('workers?size=100&style=url')->{paging}{next}, qr{^https://hr\.example\.com/generic/workers\?}, 'a whole address');
+	like(call(generic => GET => '/generic/workers?size=100&style=link')->{headers}{link}, qr{<https://hr\.example\.com/generic/[^>]*>[^<]*rel="next"}, 'in a header too');
+	$sim->switch('generic', origin => '');
+
 	# Children
 	my $contracts = $get->('contracts?count=200');
 	is($contracts->{total}, scalar @{ $contracts->{contracts} }, 'contracts by offset');
 	is(scalar @{ $get->('contracts?offset=100&count=10')->{contracts} }, 10, 'a page');
 	my ($worker) = grep { my $id = $_; 2 == grep { $_->{worker} eq $id } @{ $contracts->{contracts} } } map { $_->{item}{id} } @workers;
 	is(scalar @{ $get->("workers/$worker/contracts")->{contracts} }, 2, 'two of one person');
+	my %office = map { $_->{office} => 1 } @{ $get->('offices')->{offices} };
+	is(scalar(grep { defined $_->{office} && !$office{ $_->{office} } } @{ $contracts->{contracts} }), 0, 'at offices that there are');
+	cmp_ok(scalar(grep { defined $_->{office} } @{ $contracts->{contracts} }), '>', 80, 'most of them');
 	ok(grep({ $_->{name} eq 'badge' } @{ $get->('values?count=200')->{values} }), 'values in rows');
 	is($get->("workers/$worker")->{item}{id}, $worker, 'one worker');
 	$sim->switch('generic', contracts => 0);
 	is(status_of(generic => GET => '/generic/contracts'), 403, 'not permitted');
+
+	# An allowance, and what is left of it
+	$sim->switch('generic', per_minute => 2, window => 100);
+	is_deeply([ map { my $h = call(generic => GET => '/generic/me'); [ $h->{status}, $h->{headers}{'x-ratelimit-remaining'} ] } 1 .. 3 ],
+		[ [ 200, 1 ], [ 200, 0 ], [ 429, 0 ] ], 'two calls, and the third is refused');
+	$answer = call(generic => GET => '/generic/me');
+	cmp_ok($answer->{headers}{'retry-after'}, '>', 90, 'for so many seconds');
+	cmp_ok(abs($answer->{headers}{'x-ratelimit-reset'} - time - 100), '<', 10, 'or until then');
+	$sim->switch('generic', per_minute => 0, window => 60);
 
 	is(call(generic => POST => '/generic/logout')->{status}, 204, 'logged out');
 	is(status_of(generic => GET => '/generic/me'), 401, 'and gone');

@@ -154,6 +154,7 @@ subtest 'cancel where the pace is slow' => sub {
 	# what was asked in the last minute counts
 	$test->sql(q(SET session_replication_role = replica; UPDATE stakesync._fetch SET finished_at = finished_at - interval '2 minutes'));
 	$test->connect(settings => { requests_per_minute => 3 });
+	$test->sql(q(UPDATE stakesync._credential SET sealed_at = sealed_at - interval '2 minutes'));
 	$sim->delete('/control/requests');
 	$session = $test->begin(q(SELECT state FROM stakesync_fetch(mode => 'full')));
 	$test->wait_for('SELECT requests = 3 AND pages = 3 FROM stakesync.fetch_run ORDER BY fetch_id DESC LIMIT 1');

@@ -232,8 +232,8 @@ is(in_database('one', 'SELECT state, records FROM stakesync_fetch()'), 'done|603
 my @HANGING = (
 	(map { my $company = $_; (
 		(map { "trigger zzz_stakesync_$_ on table $company.stakeholder" } qw(keys insert update delete)),
-		(map { "trigger stakesync_guard on table $company.$_" } qw(_fetch sync_run change)),
-		(map { "view $company.$_" } qw(_case preview preview_change _guard preview_summary)),
+		(map { "trigger stakesync_guard on table $company.$_" } qw(_fetch sync_run change sensitive_exception)),
+		(map { "view $company.$_" } qw(_case preview preview_change _guard preview_summary field)),
 	) } 'stakesync', qq("$SECOND")),
 	'view todo');
 my ($status, $out, $err) = $test->psql('DROP EXTENSION stakesync');

@@ -150,7 +150,7 @@ SELECT c.relname FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a WHERE
 UNION ALL SELECT attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'stakesync'::regnamespace AND attacl IS NOT NULL
 UNION ALL SELECT nspname FROM pg_namespace CROSS JOIN LATERAL aclexplode(nspacl) a WHERE nspname = 'stakesync' AND a.grantee <> nspowner
 SQL
-is(says('dba', <<'SQL'), "stakesync_company SELECT\nstakesync_provider SELECT", 'of the extension the providers and the companies may be read');
+is(says('dba', <<'SQL'), "stakesync_company SELECT\nstakesync_provider SELECT\nstakesync_sensitive_term SELECT", 'of the extension the providers, the companies and the refused terms may be read');
 SELECT c.relname || ' ' || a.privilege_type FROM pg_class c CROSS JOIN LATERAL aclexplode(c.relacl) a
 WHERE c.relnamespace = 'ext'::regnamespace AND a.grantee = 0 ORDER BY 1
 SQL
@@ -177,9 +177,9 @@ is(says('stranger', q(SELECT ext.stakesync_ship_provider('{"provider": "mine"}')
 
 ## A reader: USAGE, and SELECT on views
 as_role('hr_admin', 'GRANT USAGE ON SCHEMA stakesync TO hr_reader');
-as_role('hr_admin', "GRANT SELECT ON stakesync.$_ TO hr_reader") for qw(preview preview_change preview_summary fetch_run history);
+as_role('hr_admin', "GRANT SELECT ON stakesync.$_ TO hr_reader") for qw(preview preview_change preview_summary fetch_run history field);
 is(says('hr_reader', 'SELECT company, owner FROM ext.stakesync_company'), 'stakesync|hr_owner', 'reader: sees the company');
-cmp_ok(says('hr_reader', "SELECT count(*) FROM stakesync.$_"), '>', 0, "reader: $_") for qw(preview preview_change preview_summary fetch_run history);
+cmp_ok(says('hr_reader', "SELECT count(*) FROM stakesync.$_"), '>', 0, "reader: $_") for qw(preview preview_change preview_summary fetch_run history field);
 is(says('hr_reader', 'SELECT count(*) FROM ext.stakesync_preview()'), says('hr_admin', 'SELECT count(*) FROM ext.stakesync_preview()'), 'reader: stakesync_preview()');
 is(says('hr_reader', "SELECT * FROM stakesync.$_"), '42501', "reader: not $_") for qw(stakeholder employee connection change sync_run link _credential _applied _config _case);
 is(says('hr_reader', s/NAMED/$named/r), '42501', "reader: $_" =~ s/'merge'.*/.../r) for @CALLS;

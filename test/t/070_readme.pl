@@ -98,7 +98,7 @@ my @figures = (
 	[ '"wrong"', qr/^failing\|the HR system does not accept the credentials .*Nothing was stored/ ],
 	[ 'SELECT state FROM stakesync_connect', qr/^connected$/ ],
 	[ 'last_complete_fetch FROM', qr/^merge\|merge\|connected\|employee_number\|20/ ],
-	[ 'message FROM stakesync_fetch()', qr/^done\|incremental\|/ ],
+	[ 'message FROM stakesync_fetch()', qr/^done\|full\|/ ],    # the account was connected again before
 	[ 'message FROM stakesync_fetch(mode', qr/^done\|full\|t\|0\|0\|0\|/ ],
 	[ 'wait => false', qr/^\d+\|(queued|running)$/ ],
 	[ 'ORDER BY fetch_id DESC LIMIT 1', qr/^\d+\|running\|reading\|/ ],
@@ -318,7 +318,7 @@ is_deeply(
 my $source = join '', map { slurp_file($_) } glob 'src/*.c';
 is_deeply(
 	sorted(first_column('Problems')),
-	sorted($source =~ /(?:TransformProblem|ProblemAdd)\([^;]*?"([a-z]+_[a-z_]+)"/g, $source =~ /\bcode = "(\w+)";/g),
+	sorted($source =~ /(?:TransformProblem|ProblemAdd)\([^;]*?"([a-z]+_[a-z_]+)"/g, $source =~ /\bcode = "(\w+)"[;,]/g),
 	'codes of problems');
 is_deeply(
 	sorted(map { s/\(.*//r } first_column('Transforms')),

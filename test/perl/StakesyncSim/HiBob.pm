@@ -12,6 +12,7 @@ use StakesyncSim::Json qw(bool);
 use StakesyncSim::Rest qw(basic_login json_body json_bytes);
 
 my $MAX_FIELDS = 400;
+my $KEEP_BODIES = 2;
 my @FIELD = fields();
 my %FIELD = map { $_->{id} => $_ } @FIELD;
 my @LIST = list_names();
@@ -89,7 +90,7 @@ sub figures
 {
 	my ($self) = @_;
 	return {
-		unauthorized => $self->{unauthorized} // 0, blocked_answers => $self->{blocked_answers} // 0,
+		bodies => $self->{bodies} // [], unauthorized => $self->{unauthorized} // 0, blocked_answers => $self->{blocked_answers} // 0,
 		blocked => bool(grep { $_ > time } values %{ $self->{blocked_until} // {} }) };
 }
 
@@ -174,7 +175,10 @@ sub search
 	my ($self, $request) = @_;
 	my $body = json_body($request);
 	my $wrong = fault_of($body, qw(fields filters humanReadable showInactive));
+	my $bodies = $self->{bodies} //= [];
 
+	push @$bodies, $body;
+	shift @$bodies if @$bodies > $KEEP_BODIES;
 	return error(400, 'bad.request', $wrong) if defined $wrong;
 	return $self->people_answer($body, grep { $self->is_wanted($_, $body) } @{ $self->people });
 }
@@ -232,7 +236,7 @@ sub status_of
 sub facts_of
 {
 	my ($self, $person) = @_;
-	return $self->kept("facts $person->{id}", sub { { %{ facts($self->{store}, $person) }, tenure => $self->{switch}{tenure} } });
+	return $self->kept("facts $person->{id}", sub { +{ %{ facts($self->{store}, $person) }, tenure => $self->{switch}{tenure} } });
 }
 
 # What is unknown or not permitted is left out without a word; older clients write slashes for dots

@@ -550,6 +550,9 @@ sub delete_account
 	return { status => 200, headers => [], body => '' };
 }
 
+# What was last said of who logs in at the website
+sub figures { return { link_asked => $_[0]{link_asked} } }
+
 # The website's login: a link token, then a public token, then the account token
 sub link_token
 {
@@ -562,6 +565,7 @@ sub link_token
 		$missing{$name} = ['This field is required.'] unless ref $body eq 'HASH' && defined $body->{$name};
 	}
 	return json_answer(400, \%missing) if %missing;
+	$self->{link_asked} = $body;
 	return json_answer(200, {
 		link_token => 'link-' . $self->{store}->uuid('link', ++$self->{links}),
 		integration_name => $body->{integration},

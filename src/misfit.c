@@ -1,0 +1,192 @@
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "field.h"
+#include "landing.h"
+#include "miscadmin.h"
+#include "misfit.h"
+#include "sql.h"
+#include "store.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/resowner.h"
+
+/* True if whatever the mapping makes of a value fits the column */
+static bool
+TypeFits(const char *field, Oid type, int32 typmod)
+{
+	if (FieldFind(field) != NULL)
+		return true;
+	switch (type)
+	{
+		case TEXTOID:
+		case DATEOID:
+		case BOOLOID:
+		case INT8OID:
+		case TEXTARRAYOID:
+			return true;
+		case NUMERICOID:
+			return typmod < 0;
+		default:
+			return false;
+	}
+}
+
+/* True if an error is not the fault of a value */
+static bool
+ErrorIsGeneral(int sqlerrcode)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
+	{
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* rolled back */
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* out of something */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancelled, shut down */
+		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* the system */
+		case MAKE_SQLSTATE('X', 'X', '0', '0', '0'):	/* internal */
+			return true;
+	}
+	return false;
+}
+
+/* True if a query that tells whether values fit says so; what it raises is forgotten, as it may hold one */
+static bool
+TryValues(SPIPlanPtr plan, Datum value)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool fits = false;
+
+	CHECK_FOR_INTERRUPTS();
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		if (SPI_execute_plan(plan, &value, NULL, true, 0) < 0)
+			elog(ERROR, "could not try values");
+		fits = SqlBool(0, 1);
+		SPI_freetuptable(SPI_tuptable);
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		if (ErrorIsGeneral(error->sqlerrcode))
+			ReThrowError(error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	return fits;
+}
+
+/*
+ * What tells whether values fit, with them in place of %s. A cast cuts a text
+ * that is too long without a word.
+ */
+static char *
+MakeTest(Oid type, int32 typmod, const char *value, bool all)
+{
+	Oid			base = getBaseType(type);
+	char	   *name = format_type_extended(type, typmod, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+	char	   *test;
+
+	if (base == VARCHAROID || base == BPCHAROID)
+		test = psprintf("%s::%s::pg_catalog.text = pg_catalog.rtrim(%s)", value, name, value);
+	else
+		test = psprintf("(%s::%s IS NULL) = (%s IS NULL)", value, name, value);
+	return all ? psprintf("coalesce(pg_catalog.bool_and(%s), true)", test) : test;
+}
+
+/* Prepare a query */
+static SPIPlanPtr
+Prepare(const char *query, int nargs)
+{
+	Oid			types[] = {TEXTOID};
+	SPIPlanPtr	plan = SPI_prepare(query, nargs, types);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a query: %s", SPI_result_code_string(SPI_result));
+	return plan;
+}
+
+/* Describe a store of texts */
+static TupleDesc
+DescribeTexts(void)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(1);
+
+	TupleDescInitEntry(desc, 1, "value", TEXTOID, -1, 0);
+	return desc;
+}
+
+/* Find the values of a rule that do not fit */
+static Store *
+FindMisfits(int rule, Oid type, int32 typmod)
+{
+	char	   *column = LandingColumn(rule);
+	SPIPlanPtr	one = Prepare(psprintf("SELECT %s", MakeTest(type, typmod, "$1", false)), 1);
+	SPITupleTable *table;
+	uint64		rows;
+	Store	   *misfits = StoreOpen("misfit", DescribeTexts());
+	MemoryContext context = CurrentMemoryContext;
+
+	if (SPI_execute(psprintf("SELECT DISTINCT %s FROM landing WHERE %s IS NOT NULL", column, column), true, 0) < 0)
+		elog(ERROR, "could not read the landing");
+	MemoryContextSwitchTo(context);
+	table = SPI_tuptable;
+	rows = SPI_processed;
+	for (uint64 row = 0; row < rows; row++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(table->vals[row], table->tupdesc, 1, &isnull);
+
+		if (!TryValues(one, value))
+			StorePut(misfits, &value, &isnull);
+	}
+	SPI_freeplan(one);
+	return misfits;
+}
+
+/* Take values that do not fit their columns out of the landing */
+void
+MisfitRemove(Company *company, Fetch *fetch)
+{
+	Oid			relid = CompanyRelation(company, "employee");
+	ListCell   *lc;
+
+	foreach(lc, fetch->rules)
+	{
+		const char *field = ((MappingRule *) lfirst(lc))->field;
+		int			rule = foreach_current_index(lc);
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+		SPIPlanPtr	plan;
+		Store	   *misfits;
+
+		get_atttypetypmodcoll(relid, get_attnum(relid, field), &type, &typmod, &collation);
+		if (TypeFits(field, type, typmod))
+			continue;
+		plan = Prepare(psprintf("SELECT %s FROM landing", MakeTest(type, typmod, LandingColumn(rule), true)), 0);
+		if (!TryValues(plan, (Datum) 0))
+		{
+			misfits = FindMisfits(rule, type, typmod);
+			StoreExpose(misfits);
+			LandingRefuse(fetch->landing, rule, "misfit",
+						  psprintf("this is no value of type %s", format_type_with_typemod(type, typmod)));
+			StoreHide(misfits);
+			StoreClear(misfits);
+		}
+		SPI_freeplan(plan);
+	}
+}
