@@ -165,11 +165,15 @@ sub expected_employee
 	my @path = qw(value attributes name);
 	my $department = value($of->{department}, @path);
 	my ($first, $last) = map { value($of->{$_}, 'value') } qw(first_name last_name);
+	# an object gives way to the next one
+	my @groups = ($department, value($of->{cost_centers}, 'value', 0, 'attributes', 'name'), value($of->{team}, @path));
+	my ($group) = grep { defined && $_ ne 'no text' } @groups;
+	my $is_object = !defined $group && grep { defined } @groups;
 
 	return {
 		first_name => $first, last_name => $last, name => text(join ' ', grep { defined } $first, $last), work_email => value($of->{email}, 'value'),
 		job_title => value($of->{position}, 'value'), team => value($of->{team}, @path), groups => defined $department ? [$department] : undef,
-		group_name => $department // value($of->{cost_centers}, 'value', 0, 'attributes', 'name') // value($of->{team}, @path),
+		$is_object ? () : (group_name => $group),
 		start_date => word(hire_date => value($of->{hire_date}, 'value')),
 		termination_date => word(termination_date => value($of->{termination_date}, 'value')),
 		birthdate => word(hire_date => value($of->{dynamic_1}, 'value')), employment_status => word(status => value($of->{status}, 'value')),
@@ -203,9 +207,11 @@ sub random_employments
 {
 	my ($request) = @_;
 	my $answer = $prism{employments}->ask($request, Prefer => 'dynamic=true');
+	my $number = 0;
 
 	foreach my $job (@{ $answer->{body}{_data} // [] })
 	{
+		$job->{id} = $number++ . " $job->{id}";
 		$job->{employment_start_date} = '2999-01-01' if rand() < 0.2;
 	}
 	return Proxy::pass_on($answer);
