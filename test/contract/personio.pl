@@ -169,6 +169,9 @@ sub expected_employee
 	my @groups = ($department, value($of->{cost_centers}, 'value', 0, 'attributes', 'name'), value($of->{team}, @path));
 	my ($group) = grep { defined && $_ ne 'no text' } @groups;
 	my $is_object = !defined $group && grep { defined } @groups;
+	# a short word may well be the code of a currency
+	my $currency = value($of->{fix_salary}, 'currency');
+	my $is_code = defined $currency && length $currency < 4 && !exists $WORD{currency}{$currency};
 
 	return {
 		first_name => $first, last_name => $last, name => text(join ' ', grep { defined } $first, $last), work_email => value($of->{email}, 'value'),
@@ -180,7 +183,7 @@ sub expected_employee
 		employment_type => word(employment_type => value($of->{employment_type}, 'value')),
 		manager => value($of->{supervisor}, qw(value attributes id value)), pay_rate => word(fix_salary => value($of->{fix_salary}, 'value')),
 		pay_period => word(fix_salary_interval => value($of->{fix_salary_interval}, 'value')),
-		pay_currency => word(currency => value($of->{fix_salary}, 'currency')) };
+		$is_code ? () : (pay_currency => word(currency => $currency)) };
 }
 
 # A page of random persons; the next address is whole, then relative
