@@ -109,19 +109,20 @@ sub employee
 	return { type => 'Employee', attributes => $person };
 }
 
-# Records that Prism makes up, as many as it takes; take gives those of an answer
+# The records of a page, made up by Prism in as many calls as it takes; take gives those of an answer
 sub made_up
 {
-	my ($prism, $request, $take) = @_;
+	my ($prism, $request, $from, $size, $take) = @_;
+	my $count = $from + $size > $PEOPLE ? $PEOPLE - $from : $size;
 	my @records;
 
-	while (@records < $PEOPLE)
+	while (@records < $count)
 	{
 		my $answer = $prism->ask($request, Prefer => 'dynamic=true');
 		die "Prism answered $answer->{status}\n" if $answer->{status} != 200;
 		push @records, $take->($answer->{body});
 	}
-	return @records[ 0 .. $PEOPLE - 1 ];
+	return @records[ 0 .. $count - 1 ];
 }
 
 # A page of random employees, few at a time
@@ -129,13 +130,14 @@ sub random_employees
 {
 	my ($request) = @_;
 	my ($limit, $offset) = map { $_ // 0 } @{ $request->{query} }{qw(limit offset)};
-	my $number = 0;
-	my @people = map { employee(++$number, $_) } made_up($prism{employees}, $request, sub { return @{ $_[0]{data} // [] } });
+	my $number = $offset;
+	my @people;
 
 	$limit = $PAGE if $limit > $PAGE;
+	@people = map { employee(++$number, $_) } made_up($prism{employees}, $request, $offset, $limit, sub { return @{ $_[0]{data} // [] } });
 	return json_answer(200, { success => JSON::PP::true(), metadata => { total_elements => $PEOPLE, current_page => int($offset / $limit),
 		total_pages => int(($PEOPLE + $limit - 1) / $limit) }, offset => $offset, limit => $limit,
-		data => [ grep { defined } @people[ $offset .. $offset + $limit - 1 ] ] });
+		data => \@people });
 }
 
 # What became of a value: one of the words of its field, or none
@@ -191,8 +193,8 @@ sub random_persons
 {
 	my ($request) = @_;
 	my $from = $request->{query}{cursor} // 0;
-	my $number = 0;
-	my @people = made_up($prism{persons}, $request, sub { return @{ $_[0]{_data} } });
+	my $number = $from;
+	my @people = made_up($prism{persons}, $request, $from, $PAGE, sub { return @{ $_[0]{_data} } });
 	my $next = "/v2/persons?limit=50&cursor=" . ($from + $PAGE);
 
 	foreach my $person (@people)
@@ -201,7 +203,7 @@ sub random_persons
 		push @{ $person->{custom_attributes} }, { id => 'dynamic_1', type => 'date', value => '1984-02-29', global_id => 'date_of_birth' } if rand() < 0.7;
 	}
 	$next = "http://$request->{headers}{host}$next" if !$from;
-	return json_answer(200, { _data => [ grep { defined } @people[ $from .. $from + $PAGE - 1 ] ],
+	return json_answer(200, { _data => \@people,
 		_meta => { links => { self => { href => $request->{target} }, $from + $PAGE < $PEOPLE ? (next => { href => $next }) : () } } });
 }
 
