@@ -174,7 +174,7 @@ ReadArgument(TransformReader *reader, const TransformInfo *info, Transform *tran
 	number = transform->count++;
 	argument = &transform->arguments[number];
 	memset(argument, 0, sizeof(TransformArgument));
-	if (number < 3 && (info->members & (1 << number)) != 0)
+	if (number < 4 && (info->members & (1 << number)) != 0)
 	{
 		ReadMember(reader, argument);
 		return;

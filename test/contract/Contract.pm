@@ -65,7 +65,9 @@ sub copied
 {
 	my ($text, $name) = @_;
 
-	append_to_file(document($name), $text);
+	open my $file, '>', document($name) or croak "cannot write $name: $!";
+	print {$file} $text;
+	close $file or croak "cannot write $name: $!";
 	return document($name);
 }
 

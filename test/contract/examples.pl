@@ -2,7 +2,7 @@
 use strict;
 use warnings;
 use utf8;
-use Contract qw(example outcome);
+use Contract qw(example);
 use Proxy;
 use StakesyncSim::Answer qw(json_answer);
 use Test::More;
@@ -124,7 +124,8 @@ subtest 'Merge: is the first sync over?' => sub {
 	foreach my $name (qw(sync_status_list sync_status_list_initial sync_status_list_mixed))
 	{
 		my $body = Contract::json_text(published("merge/examples/$name.json")->{body});
-		is($test->sql("SELECT jsonb_path_exists($body, (definition #>> '{ready,busy}')::jsonpath) FROM stakesync_provider WHERE provider = 'merge'"), 't', $name);
+		is($test->sql("SELECT jsonb_path_exists($body, (definition #>> '{ready,busy}')::jsonpath) FROM stakesync_provider
+			WHERE provider = 'merge'"), 't', $name);
 	}
 };
 
@@ -145,7 +146,7 @@ subtest 'Personio' => sub {
 		return $page;
 	});
 	read_people('personio', 'personio v1', $v1, { map { $_ => { %alexander, unknown => ['birthdate'] } } 1, 3 }, import => [qw(manager pay_rate)]);
-	is_deeply([ grep { $_->{path} ne '/v1/auth' && $_->{headers}{authorization} ne 'Bearer papi-EXAMPLE' } $v1->calls ], [], 'by the token of the example');
+	is_deeply([ grep { $_->{headers}{authorization} ne 'Bearer papi-EXAMPLE' } $v1->calls(qr/employees/) ], [], 'by the token of the example');
 
 	# the customer's own attributes
 	read_people('personio', 'personio custom', $v1, { map { $_ => { %alexander, team => 'Dr', birthdate => '2021-01-01' } } 1, 3 },
@@ -178,7 +179,7 @@ subtest 'HiBob' => sub {
 		unknown => [ @home, qw(mobile_phone termination_date zip_code) ]);
 	my @fields = map { { id => $_, category => s/\..*//r, name => $_, jsonPath => s/^root\.//r, type => 'text' } } qw(root.fullName root.email
 	  root.firstName root.surname work.department work.startDate work.manager work.workMobile home.mobilePhone home.privateEmail);
-	my $answer = sub { my ($body) = @_; return system_of('https://api.hibob.com', qr{/company/people/fields$} => \@fields, qr{/people/search$} => $body) };
+	my $answer = sub { return system_of('https://api.hibob.com', qr{/company/people/fields$} => \@fields, qr{/people/search$} => $_[0]) };
 
 	read_people('hibob', 'hibob replaced', $answer->($replaced), {
 		1234 => { %both, first_name => 'John', last_name => 'Doe', name => 'John Doe', work_email => 'john.doe@domain.tld',
@@ -201,7 +202,8 @@ subtest 'Humaans' => sub {
 		first_name => 'Kelsey', last_name => 'Wicks', name => 'Kelsey Wicks', work_email => 'kelsey@acme.com', personal_email => 'kwicks@example.com',
 		groups => [ 'Growth Pod', 'Moonshot' ], team => 'Growth Pod', address_line_1 => '58 Stroude Road', zip_code => 'SK11 1EN',
 		city => 'Siddington', country => 'GB', birthdate => '1989-07-28', start_date => '2018-03-10', employment_status => 'ACTIVE',
-		employment_type => 'FULL_TIME', problems => { mobile_phone => 'invalid_phone' }, unknown => ['mobile_phone'] } }, below => '/api', import => [qw(manager mobile_phone pay_rate)]);
+		employment_type => 'FULL_TIME', problems => { mobile_phone => 'invalid_phone' }, unknown => ['mobile_phone'] } },
+		below => '/api', import => [qw(manager mobile_phone pay_rate)]);
 	is($test->sql(q(SELECT count(*) FROM stakesync.employee e WHERE e::text ~ 'bb6LCUqG4BAOZWKXQQB9a8H9|QQ123456C')), 0, 'no token, no tax id');
 };
 

@@ -336,7 +336,8 @@ subtest 'refusals from the wild' => sub {
 		return json_answer(200, example('merge/examples/account_details.json')->{body}) if $request->{method} eq 'GET';
 		return json_answer(200, undef);
 	});
-	my $strict = Proxy->start(sub { my $refusal = example('merge/examples/error_401_no_account_token.json'); return json_answer(@$refusal{qw(status body)}) });
+	my $refusal = example('merge/examples/error_401_no_account_token.json');
+	my $strict = Proxy->start(sub { return json_answer(@$refusal{qw(status body)}) });
 
 	is($test->connect_to('merge', 'refused', $proxy->url)->{state}, 'connected', 'connected');
 	is_deeply(outcome($test->read_all('refused')), { state => 'failed', mode => 'full', requests => 2, sqlstate => '38000',

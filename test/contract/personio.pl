@@ -23,7 +23,9 @@ my $PAGE = 5;
 my $PEOPLE = 12;
 
 # Every other value is made up; these are among the rest: what comes, and what becomes of it
-my @DATES = ([ '2012-02-01T00:00:00+0100', '2012-02-01' ], [ '2020-02-01T00:00:00+0100', '2020-02-01' ], [ '2019-02-28T00:00:00+0100', '2019-02-28' ], [ '2012-08-01 00:00:00+02:00', '2012-08-01' ], [ undef, undef ], [ 'soon', 'no day' ]);
+my @DATES = (
+	[ '2012-02-01T00:00:00+0100', '2012-02-01' ], [ '2020-02-01T00:00:00+0100', '2020-02-01' ], [ '2019-02-28T00:00:00+0100', '2019-02-28' ],
+	[ '2012-08-01 00:00:00+02:00', '2012-08-01' ], [ undef, undef ], [ 'soon', 'no day' ]);
 my %SOME = (
 	hire_date => \@DATES, termination_date => \@DATES,
 	status => [ [ 'active', 'ACTIVE' ], [ 'onboarding', 'PENDING' ], [ 'leave', 'LEAVE' ], [ 'inactive', 'INACTIVE' ], [ 'gone', 'no status' ] ],
@@ -31,7 +33,7 @@ my %SOME = (
 	fix_salary => [ [ 3000, 3000 ], [ 4000, 4000 ], [ '3500.50', 3500.5 ], [ 'much', 'no number' ] ],
 	fix_salary_interval => [ [ 'monthly', 'MONTH' ], [ 'yearly', 'YEAR' ], [ 'now and then', 'no period' ] ],
 	currency => [ [ 'EUR', 'EUR' ], [ 'CHF', 'CHF' ] ]);
-my %WORD = map { my $name = $_; map { ($name => { map { defined $_->[0] ? ($_->[0] => $_->[1]) : () } @{ $SOME{$name} } }) } 1 } keys %SOME;
+my %WORD = map { $_ => { map { defined $_->[0] ? @$_ : () } @{ $SOME{$_} } } } keys %SOME;
 
 # The document of the list lets data be an object, in every answer, and in this one a list
 my $employees = corrected('personio/openapi-v1-employees-trimmed.yaml', sub {
@@ -47,6 +49,7 @@ my $token = corrected('personio/openapi-v2-auth.unofficial.yaml', sub {
 my $persons = corrected('personio/openapi-v2-person.unofficial.yaml', sub {
 	$_[0] =~ s/\n        - preferred\n/\n        - preferred_name\n/ or die "it has changed\n";
 });
+
 # Those of the second generation look for their errors under another name
 copied(slurp_file(document('personio/openapi-v2-errors.unofficial.yaml')), 'personio/errors.yaml');
 
@@ -104,7 +107,7 @@ sub employee
 	$person->{dynamic_1} = { label => 'Geburtstag', value => $DATES[ rand @DATES ][0], universal_id => 'date_of_birth' } if rand() < 0.7;
 	# who has no department may have a cost center
 	delete $person->{department} if rand() < 0.5;
-	$person->{cost_centers} = { label => 'Kostenstelle', value => [ map { { type => 'CostCenter', attributes => { name => "Center $_" } } } 1, 2 ] } if rand() < 0.5;
+	$person->{cost_centers}{value} = [ map { { type => 'CostCenter', attributes => { name => "Center $_" } } } 1, 2 ] if rand() < 0.5;
 	$person->{id} = { label => 'ID', value => $number, universal_id => 'id' };
 	return { type => 'Employee', attributes => $person };
 }
