@@ -56,8 +56,8 @@ static bool
 IsForbiddenV6(const uint8 *a)
 {
 	static const uint8 zero[12] = {0};
-	static const uint8 mapped[12] = {[10] = 0xFF, [11] = 0xFF};
-	static const uint8 translated[12] = {[8] = 0xFF, [9] = 0xFF};
+	static const uint8 mapped[12] = {[10] = 0xFF,[11] = 0xFF};
+	static const uint8 translated[12] = {[8] = 0xFF,[9] = 0xFF};
 	static const uint8 nat64[12] = {0x00, 0x64, 0xFF, 0x9B};
 	static const uint8 local_nat64[6] = {0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01};
 	static const uint8 teredo[4] = {0x20, 0x01, 0x00, 0x00};

@@ -535,7 +535,10 @@ CanonicalEqual(const char *a, size_t a_length, const char *b, size_t b_length)
 	if (a_length == b_length && memcmp(a, b, a_length) == 0)
 		return true;
 
-	/* ASCII can equal other text in NFC (the Kelvin sign), but not other ASCII */
+	/*
+	 * ASCII can equal other text in NFC (the Kelvin sign), but not other
+	 * ASCII
+	 */
 	if (IsAscii(a, a_length) && IsAscii(b, b_length))
 		return false;
 

@@ -7,21 +7,20 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "attempt.h"
 #include "connection.h"
 #include "document.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "guc.h"
-#include "lib/stringinfo.h"
 #include "mapping.h"
 #include "miscadmin.h"
+#include "names.h"
 #include "reading.h"
 #include "sql.h"
 #include "talk.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
 /* People of whom none has left: below that it may well be so */
@@ -69,19 +68,6 @@ PutRow(Check *check, const char *item, Verdict verdict, const char *detail, cons
 	tuplestore_putvalues(check->set->setResult, check->set->setDesc, values, nulls);
 }
 
-/* Names in a row */
-static char *
-JoinNames(List *names)
-{
-	StringInfoData words;
-	ListCell   *lc;
-
-	initStringInfo(&words);
-	foreach(lc, names)
-		appendStringInfo(&words, "%s%s", foreach_current_index(lc) > 0 ? ", " : "", (char *) lfirst(lc));
-	return words.data;
-}
-
 /* True for an error that says something of the connection, and not of the server */
 static bool
 IsOfConnection(const ErrorData *edata)
@@ -94,29 +80,9 @@ IsOfConnection(const ErrorData *edata)
 
 /* Do a step that may fail; false with the error if it does */
 static bool
-Try(Check *check, void (*step) (Check *check), ErrorData **error)
+Try(Check *check, void (*step) (void *check), ErrorData **error)
 {
-	MemoryContext outer = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-
-	*error = NULL;
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(outer);
-	PG_TRY();
-	{
-		step(check);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(outer);
-		*error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(outer);
-	CurrentResourceOwner = owner;
+	*error = Attempt(step, check, true);
 	if (*error != NULL && !IsOfConnection(*error))
 		ReThrowError(*error);
 	return *error == NULL;
@@ -124,8 +90,10 @@ Try(Check *check, void (*step) (Check *check), ErrorData **error)
 
 /* Open the connection with its credentials */
 static void
-OpenConnection(Check *check)
+OpenConnection(void *arg)
 {
+	Check	   *check = arg;
+
 	check->connection = ConnectionOpen(check->company, check->name);
 }
 
@@ -185,7 +153,7 @@ static bool
 TryLogin(Check *check)
 {
 	Jsonb	   *spec = DocumentMember(check->connection->provider->definition, "check");
-	TalkRequest request = {.request = spec, .expect = DocumentText(spec, "expect")};
+	TalkRequest request = {.request = spec,.expect = DocumentText(spec, "expect")};
 	TalkAnswer	answer;
 	bool		good = TalkOnce(check->connection->session, &request, &answer);
 
@@ -218,8 +186,9 @@ FieldsOf(Jsonb *stream, List *rules, bool ignore_case)
 
 /* Read what the definition says of its streams */
 static void
-ReadStreams(Check *check)
+ReadStreams(void *arg)
 {
+	Check	   *check = arg;
 	Jsonb	   *definition = check->connection->provider->definition;
 	List	   *specs = DocumentElements(DocumentMember(definition, "streams"));
 	bool		ignore_case = DocumentBool(definition, "ignore_case", false);
@@ -313,9 +282,9 @@ SayWhatIsMissing(const CheckStream *stream)
 	if (stream->fields == NIL)
 		return psprintf("%s. Without it nobody can be fetched", stream->answer.fault.message);
 	if (stream->stream->optional)
-		return psprintf("%s. Missing from the register: %s", stream->answer.fault.message, JoinNames(stream->fields));
+		return psprintf("%s. Missing from the register: %s", stream->answer.fault.message, NamesJoin(stream->fields, ", "));
 	return psprintf("%s. Without it nobody can be fetched, for %s need it", stream->answer.fault.message,
-					JoinNames(stream->fields));
+					NamesJoin(stream->fields, ", "));
 }
 
 /* The row of a stream */
@@ -386,7 +355,7 @@ PutUnused(Check *check, bool asked)
 	else if (unused == NIL)
 		PutRow(check, "unused permissions", CHECK_GOOD, "none that can be seen", NULL);
 	else
-		PutRow(check, "unused permissions", CHECK_BAD, JoinNames(unused),
+		PutRow(check, "unused permissions", CHECK_BAD, NamesJoin(unused, ", "),
 			   psprintf("Take them away in %s, or map what they show.", check->connection->provider->name));
 }
 
@@ -598,7 +567,7 @@ Datum
 stakesync_check(PG_FUNCTION_ARGS)
 {
 	char	   *name = PG_ARGISNULL(0) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Check		check = {.company = CompanyResolve(PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1))), .remaining = -1};
+	Check		check = {.company = CompanyResolve(PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1))),.remaining = -1};
 	CompanyContext *context;
 
 	PreventCommandDuringRecovery("stakesync_check()");

@@ -20,6 +20,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "sql.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
@@ -27,6 +28,7 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -446,7 +448,10 @@ SwitchToOwner(Company *company, bool writes)
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 
-	/* the preview is wide and short: compiling it takes longer than running it */
+	/*
+	 * the preview is wide and short: compiling it takes longer than running
+	 * it
+	 */
 	(void) set_config_option("jit", "off", PGC_USERSET,
 							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	if (writes)
@@ -473,13 +478,6 @@ CompanyEnter(Company *company, const char *relation, AclMode privilege,
 	return context;
 }
 
-/* Act as the company's owner in the worker */
-CompanyContext *
-CompanyEnterAsWorker(Company *company)
-{
-	return SwitchToOwner(company, true);
-}
-
 /* Act as the caller again */
 void
 CompanyLeave(CompanyContext *context)
@@ -492,6 +490,41 @@ CompanyLeave(CompanyContext *context)
 	if (context->deferred)
 		SetConstraints(context->deferred, "DEFERRED");
 	SPI_finish();
+}
+
+/* In a worker: begin a transaction as the owner of the company of a schema */
+CompanyContext *
+CompanyBegin(Oid schema, const char *lock_timeout)
+{
+	MemoryContext outside = CurrentMemoryContext;
+	CompanyContext *context;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	context = SwitchToOwner(CompanyBySchema(schema), true);
+	context->outer = outside;
+
+	/*
+	 * who waits for us may hold what we wait for, and nobody else would end
+	 * that
+	 */
+	(void) set_config_option("lock_timeout", lock_timeout, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return context;
+}
+
+/* Commit it; nothing stays open */
+void
+CompanyCommit(CompanyContext *context)
+{
+	MemoryContext outside = context->outer;
+
+	CompanyLeave(context);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(outside);
+	pgstat_report_stat(true);
 }
 
 /* Name of the caller behind a call */
@@ -727,4 +760,15 @@ stakesync_check_install(PG_FUNCTION_ARGS)
 				 errhint("REVOKE CREATE ON SCHEMA %s FROM PUBLIC; or CREATE EXTENSION stakesync SCHEMA another.",
 						 quote_identifier(get_namespace_name(schema)))));
 	PG_RETURN_VOID();
+}
+
+/* Make the company that is there by itself */
+Company *
+CompanyMakeDefault(void)
+{
+	Company    *company = CompanyCreate(NULL, NULL);
+
+	ereport(NOTICE,
+			(errmsg("made company \"%s\": its tables and views are in the schema of that name", company->name)));
+	return company;
 }

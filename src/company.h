@@ -52,11 +52,18 @@ extern CompanyContext *CompanyEnter(Company *company, const char *relation,
 									AclMode privilege, bool writes, const char *call);
 extern void CompanyLeave(CompanyContext *context);
 
-/* As CompanyEnter without check: for the worker, who got the owner's order */
-extern CompanyContext *CompanyEnterAsWorker(Company *company);
+/*
+ * In a worker, who got the owner's order: a transaction of its own as the
+ * owner of the company of a schema. Leaves the memory context as it was.
+ */
+extern CompanyContext *CompanyBegin(Oid schema, const char *lock_timeout);
+extern void CompanyCommit(CompanyContext *context);
 
 /* Make a company owned by the caller; timezone NULL for the session's */
 extern Company *CompanyCreate(const char *name, const char *timezone);
+
+/* Make the one that a first connection or field makes by itself, and say so */
+extern Company *CompanyMakeDefault(void);
 
 /* The company of a schema; raises if the schema is none */
 extern Company *CompanyBySchema(Oid schema);

@@ -25,6 +25,7 @@ static const struct
 	const char *word;
 	const char *fields;
 }			imports[] =
+
 {
 	{"manager", "{manager}"},
 	{"mobile_phone", "{mobile_phone}"},

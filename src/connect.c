@@ -3,7 +3,7 @@
 #include <ctype.h>
 
 #include "access/htup_details.h"
-#include "access/xact.h"
+#include "attempt.h"
 #include "connection.h"
 #include "document.h"
 #include "executor/spi.h"
@@ -15,7 +15,6 @@
 #include "sql.h"
 #include "talk.h"
 #include "utils/builtins.h"
-#include "utils/resowner.h"
 #include "utils/json.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -69,7 +68,7 @@ MergeSettings(Company *company, const char *connection, Jsonb *settings)
 
 	if (company == NULL)
 	{
-		Company		none = {.quoted = "", .extension = ""};
+		Company		none = {.quoted = "",.extension = ""};
 
 		SqlRun(&none, "SELECT pg_catalog.jsonb_strip_nulls($1)", "j", given);
 	}
@@ -258,7 +257,7 @@ static bool
 TryCredentials(ConnectPlan *plan, AnswerFault *fault)
 {
 	Jsonb	   *check = DocumentMember(plan->provider->definition, "check");
-	TalkRequest request = {.request = check, .expect = DocumentText(check, "expect")};
+	TalkRequest request = {.request = check,.expect = DocumentText(check, "expect")};
 	TalkAnswer	answer;
 
 	if (TalkOnce(plan->session, &request, &answer))
@@ -314,7 +313,7 @@ PrepareConnect(ConnectCall *call, Company *company, ConnectPlan *plan)
 static void
 FindThrough(ConnectCall *call, Company *company)
 {
-	Company		none = {.quoted = "", .extension = ExtensionSchema()};
+	Company		none = {.quoted = "",.extension = ExtensionSchema()};
 	StringInfoData settings;
 
 	/* a definition of the company's own comes first */
@@ -336,18 +335,6 @@ FindThrough(ConnectCall *call, Company *company)
 	call->settings = DocumentLay(DocumentRead(settings.data), call->settings);
 	call->settings = (Jsonb *) memcpy(MemoryContextAlloc(TopTransactionContext, VARSIZE(call->settings)),
 									  call->settings, VARSIZE(call->settings));
-}
-
-/* The company to connect in, made if there is none */
-static Company *
-FindOrCreateCompany(Company *company)
-{
-	if (company != NULL)
-		return company;
-	company = CompanyCreate(NULL, NULL);
-	ereport(NOTICE,
-			(errmsg("made company \"%s\": its tables and views are in the schema of that name", company->name)));
-	return company;
 }
 
 /*
@@ -379,7 +366,7 @@ AskForAddress(ConnectPlan *plan, AnswerFault *fault)
 {
 	Jsonb	   *link = DocumentMember(plan->login, "link");
 	Jsonb	   *ask = DocumentMember(link, "ask");
-	TalkRequest request = {.request = ask, .without_login = true, .expect = DocumentText(link, "address")};
+	TalkRequest request = {.request = ask,.without_login = true,.expect = DocumentText(link, "address")};
 	TalkAnswer	answer;
 	RequestScope scope;
 	char	   *address;
@@ -471,7 +458,7 @@ Connect(FunctionCallInfo fcinfo)
 	{
 		/* the definition read is SPI's: read it again in the new company */
 		SPI_finish();
-		company = FindOrCreateCompany(NULL);
+		company = CompanyMakeDefault();
 	}
 
 	context = CompanyEnter(company, "connection", ACL_INSERT, true, "stakesync_connect()");
@@ -484,55 +471,58 @@ Connect(FunctionCallInfo fcinfo)
 	return MakeRow(fcinfo, call.connection, "connected", "SELECT * FROM stakesync_fetch();");
 }
 
+/* Do a call whose arguments are secrets */
+static Datum
+DoHidden(PGFunction call, FunctionCallInfo fcinfo)
+{
+	ErrorContextCallback callback = {.previous = error_context_stack,.callback = HideStatement};
+	Datum		result;
+
+	error_context_stack = &callback;
+	result = call(fcinfo);
+	error_context_stack = callback.previous;
+	return result;
+}
+
 PG_FUNCTION_INFO_V1(stakesync_connect);
 
 /* Connect an HR system */
 Datum
 stakesync_connect(PG_FUNCTION_ARGS)
 {
-	ErrorContextCallback callback = {.previous = error_context_stack, .callback = HideStatement};
-	Datum		result;
+	return DoHidden(Connect, fcinfo);
+}
 
-	error_context_stack = &callback;
-	result = Connect(fcinfo);
-	error_context_stack = callback.previous;
-	return result;
+/* A connection to open */
+typedef struct Opening
+{
+	Company    *company;
+	const char *name;
+	Connection *connection;
+} Opening;
+
+/* Open it */
+static void
+Open(void *arg)
+{
+	Opening    *opening = arg;
+
+	opening->connection = ConnectionOpen(opening->company, opening->name);
 }
 
 /* Open a connection; NULL with the words where key, provider or hosts are not what they were */
 static Connection *
 TryOpen(Company *company, const char *name, char **why)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	Connection *volatile connection = NULL;
+	Opening		opening = {company, name, NULL};
+	ErrorData  *error = Attempt(Open, &opening, true);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		connection = ConnectionOpen(company, name);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		*why = error->message;
-		connection = NULL;
-	}
-	PG_END_TRY();
-	return connection;
+	if (error == NULL)
+		return opening.connection;
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		ReThrowError(error);
+	*why = error->message;
+	return NULL;
 }
 
 /* Revoke the account at the provider; says what came of it */
@@ -673,9 +663,9 @@ CompleteLink(Connection *connection, const char *token, AnswerFault *fault)
 	Jsonb	   *link = DocumentMember(connection->login, "link");
 	Jsonb	   *check = DocumentMember(connection->provider->definition, "check");
 	StringInfoData variables;
-	TalkRequest request = {.request = DocumentMember(link, "complete"), .without_login = true,
+	TalkRequest request = {.request = DocumentMember(link, "complete"),.without_login = true,
 	.keeps = DocumentMember(link, "keeps")};
-	TalkRequest trial = {.request = check, .expect = DocumentText(check, "expect")};
+	TalkRequest trial = {.request = check,.expect = DocumentText(check, "expect")};
 
 	/* what the former account gave is not tried again */
 	connection->session->token = NULL;
@@ -763,11 +753,5 @@ PG_FUNCTION_INFO_V1(stakesync_complete_link);
 Datum
 stakesync_complete_link(PG_FUNCTION_ARGS)
 {
-	ErrorContextCallback callback = {.previous = error_context_stack, .callback = HideStatement};
-	Datum		result;
-
-	error_context_stack = &callback;
-	result = Complete(fcinfo);
-	error_context_stack = callback.previous;
-	return result;
+	return DoHidden(Complete, fcinfo);
 }

@@ -221,21 +221,8 @@ ConnectionKeepRenewed(Company *company, Session *session)
 void
 ConnectionKeepNow(Session *session)
 {
-	MemoryContext context = CurrentMemoryContext;
-	Company    *company;
-	CompanyContext *entered;
+	CompanyContext *context = CompanyBegin(session->schema, KEEP_LOCK_TIMEOUT);
 
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	company = CompanyBySchema(session->schema);
-	entered = CompanyEnterAsWorker(company);
-
-	/* the caller, who waits for us, may have locked the table himself */
-	(void) set_config_option("lock_timeout", KEEP_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	ConnectionKeepRenewed(company, session);
-	CompanyLeave(entered);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(context);
+	ConnectionKeepRenewed(context->company, session);
+	CompanyCommit(context);
 }

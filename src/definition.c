@@ -13,6 +13,7 @@
 #include "definition.h"
 #include "definition_inside.h"
 #include "miscadmin.h"
+#include "names.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
@@ -66,15 +67,15 @@ CheckByType(const char *place, const JsonbValue *value, const RuleType *types, i
 	for (int i = 0; i < count; i++)
 		words = lappend(words, (char *) types[i].type);
 	if (!ValueIsObject(value))
-		RuleRefuse(place, value, psprintf("an object with a type: %s", DefinitionList(words)));
+		RuleRefuse(place, value, psprintf("an object with a type: %s", NamesJoin(words, ", ")));
 	type = FindMember(value, "type");
 	if (type == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is missing", at),
-				 errhint("It takes %s.", DefinitionList(words))));
+				 errhint("It takes %s.", NamesJoin(words, ", "))));
 	if (type->type != jbvString)
-		RuleRefuse(at, type, DefinitionList(words));
+		RuleRefuse(at, type, NamesJoin(words, ", "));
 	for (int i = 0; i < count; i++)
 	{
 		if (strcmp(types[i].type, RuleText(type)) == 0)
@@ -493,8 +494,8 @@ RefuseMember(const char *place, const char *name, const Rule *members)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("there is no member %s", DefinitionPlace(place, name)),
-			 closest ? errhint("Did you mean \"%s\"? There are %s.", closest, DefinitionList(names)) :
-			 errhint("There are %s.", DefinitionList(names))));
+			 closest ? errhint("Did you mean \"%s\"? There are %s.", closest, NamesJoin(names, ", ")) :
+			 errhint("There are %s.", NamesJoin(names, ", "))));
 }
 
 /* Check the members of an object: none that is unknown, all that are needed, each of its kind */

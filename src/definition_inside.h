@@ -42,12 +42,6 @@ struct Rule
 extern char *DefinitionPlace(const char *place, const char *member);
 extern char *DefinitionPlaceAt(const char *place, int element);
 
-/* Words behind one another, with commas */
-extern char *DefinitionList(List *words);
-
-/* Length of the variable that a template has here, with its braces; 0 for none */
-extern size_t DefinitionVariable(const char *at);
-
 /* Text of a value that is one */
 extern char *RuleText(const JsonbValue *value);
 

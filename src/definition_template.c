@@ -6,6 +6,8 @@
 #include "closest.h"
 #include "definition_inside.h"
 #include "document.h"
+#include "names.h"
+#include "request.h"
 
 /* Variables that have no value in some requests of a stream */
 #define VARIABLES_SOMETIMES (VARIABLE_SINCE | VARIABLE_CURSOR)
@@ -17,6 +19,7 @@ static const struct
 	int			variable;
 	const char *filled;			/* where it has a value */
 }			variables[] =
+
 {
 	{"company", VARIABLE_COMPANY, "everywhere but in a host"},
 	{"connection", VARIABLE_CONNECTION, "everywhere but in a host"},
@@ -57,7 +60,7 @@ DefinitionGiven(const View *view, const char *name)
 
 	foreach(lc, view->given)
 		if (strcmp(((Given *) lfirst(lc))->name, name) == 0)
-			return lfirst(lc);
+		return lfirst(lc);
 	return NULL;
 }
 
@@ -79,8 +82,8 @@ RefuseUnknown(const View *view, const char *place, const char *name, int filled)
 		braced = lappend(braced, psprintf("{%s}", (char *) lfirst(lc)));
 	closest = ClosestWord(name, names);
 	REFUSE(errmsg("%s names {%s}, which there is not", place, name),
-		   closest ? errhint("Did you mean {%s}? Here there are %s.", closest, DefinitionList(braced)) :
-		   errhint("Here there are %s. Braces that mean themselves have a blank behind them.", DefinitionList(braced)));
+		   closest ? errhint("Did you mean {%s}? Here there are %s.", closest, NamesJoin(braced, ", ")) :
+		   errhint("Here there are %s. Braces that mean themselves have a blank behind them.", NamesJoin(braced, ", ")));
 }
 
 /* Check one variable of a template; returns which it is */
@@ -128,7 +131,7 @@ DefinitionCheckTemplate(const View *view, const char *place, const char *templat
 		filled |= VARIABLE_TOKEN;
 	for (const char *at = template; *at; at += Max(length, 1))
 	{
-		length = DefinitionVariable(at);
+		length = RequestVariableLength(at);
 		if (length > 0)
 			named |= CheckVariable(view, place, pnstrdup(at + 1, length - 2), part, filled);
 	}
@@ -148,7 +151,7 @@ DefinitionCheckAddress(const View *view, const char *place, const char *address,
 	DefinitionCheckTemplate(view, place, name, PART_HOST, 0);
 	for (const char *at = name; *at; at += Max(length, 1))
 	{
-		length = DefinitionVariable(at);
+		length = RequestVariableLength(at);
 		if (length > 0)
 			whole = whole || DefinitionGiven(view, pnstrdup(at + 1, length - 2))->host;
 		else

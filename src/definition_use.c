@@ -14,6 +14,7 @@
 #include "field.h"
 #include "mapping.h"
 #include "miscadmin.h"
+#include "names.h"
 #include "path.h"
 #include "splitter.h"
 
@@ -30,6 +31,7 @@ static const struct
 	int			variable;
 	const char *example;
 }			pages_filled[] =
+
 {
 	{"cursor", VARIABLE_CURSOR, "\"query\": {\"cursor\": \"{cursor}\"}"},
 	{"offset", VARIABLE_OFFSET, "\"query\": {\"offset\": \"{offset}\", \"limit\": \"{limit}\"}"},
@@ -239,8 +241,8 @@ CheckJoin(const char *place, Jsonb *child, Jsonb *first, List **taken)
 			   errhint("one takes a row as it is, pivot makes one object of many rows."));
 	foreach(lc, *taken)
 		if (pg_strcasecmp(lfirst(lc), as) == 0)
-			REFUSE(errmsg("%s cannot be \"%s\" once more", DefinitionPlace(at, "as"), as),
-				   errhint("Each child has a member of its own."));
+		REFUSE(errmsg("%s cannot be \"%s\" once more", DefinitionPlace(at, "as"), as),
+			   errhint("Each child has a member of its own."));
 	if (BeginsWith(DocumentText(first, "id"), as) || BeginsWith(DocumentText(first, "deleted"), as) ||
 		BeginsWith(DocumentText(join, "parent"), as))
 		REFUSE(errmsg("%s cannot be \"%s\": it hides a member of the person that is needed", DefinitionPlace(at, "as"), as),
@@ -355,8 +357,8 @@ CheckStreams(const View *view)
 		CHECK_FOR_INTERRUPTS();
 		foreach(other, names)
 			if (strcmp(lfirst(other), name) == 0)
-				REFUSE(errmsg("%s cannot be \"%s\" once more", DefinitionPlace(at, "name"), name),
-					   errhint("Each stream has a name of its own."));
+			REFUSE(errmsg("%s cannot be \"%s\" once more", DefinitionPlace(at, "name"), name),
+				   errhint("Each stream has a name of its own."));
 		names = lappend(names, name);
 		CheckPosition(at, stream, first);
 		CheckId(at, stream, first);
@@ -431,8 +433,8 @@ CheckMapping(const View *view)
 		CHECK_FOR_INTERRUPTS();
 		foreach(other, fields)
 			if (strcmp(lfirst(other), field) == 0)
-				REFUSE(errmsg("%s cannot be \"%s\" once more", DefinitionPlace(at, "field"), field),
-					   errhint("A field is mapped once; alternatives are written a ?? b in its path."));
+			REFUSE(errmsg("%s cannot be \"%s\" once more", DefinitionPlace(at, "field"), field),
+				   errhint("A field is mapped once; alternatives are written a ?? b in its path."));
 		fields = lappend(fields, field);
 		CheckCompiles(DefinitionPlace(at, "path"), field, type, path, NULL);
 		if (transform != NULL)
@@ -476,7 +478,7 @@ CheckBaseUrl(const View *view)
 		(void) DefinitionCheckAddress(view, place, address, VARIABLES_ALWAYS);
 	else if (DocumentText(DocumentMember(choice, "choices"), DocumentText(choice, "default")) == NULL)
 		REFUSE(errmsg("%s cannot be \"%s\"", DefinitionPlace(place, "default"), DocumentText(choice, "default")),
-			   errhint("It takes %s.", DefinitionList(DocumentKeys(DocumentMember(choice, "choices")))));
+			   errhint("It takes %s.", NamesJoin(DocumentKeys(DocumentMember(choice, "choices")), ", ")));
 }
 
 /* Check how one logs in */
@@ -544,7 +546,10 @@ AddGiven(View *view, const char *place, char *name, bool secret, bool host)
 		REFUSE(errmsg("%s cannot be \"%s\" once more", place, name),
 			   errhint("Each credential and setting has a name of its own."));
 
-	/* without a token the name is free; what a website is sent back to may be given */
+	/*
+	 * without a token the name is free; what a website is sent back to may be
+	 * given
+	 */
 	if (variable != 0 && variable != VARIABLE_REDIRECT_URI && (variable != VARIABLE_TOKEN || view->token))
 		REFUSE(errmsg("%s cannot be \"%s\", which means something else in templates", place, name),
 			   errhint("Choose another name, such as my_%s.", name));
@@ -562,7 +567,7 @@ AddKept(View *view, const char *place, Jsonb *keeps)
 
 	foreach(lc, DocumentKeys(keeps))
 		if (DefinitionGiven(view, lfirst(lc)) == NULL)
-			AddGiven(view, DefinitionPlace(place, lfirst(lc)), lfirst(lc), true, false);
+		AddGiven(view, DefinitionPlace(place, lfirst(lc)), lfirst(lc), true, false);
 }
 
 /* Add the settings of the definition */
@@ -590,7 +595,7 @@ AddSettings(View *view)
 			found = found || (initial && strcmp(lfirst(choice), initial) == 0);
 		if (initial != NULL && choices != NIL && !found)
 			REFUSE(errmsg("%s cannot be \"%s\"", DefinitionPlace(place, "default"), initial),
-				   errhint("It takes one of the choices: %s.", DefinitionList(choices)));
+				   errhint("It takes one of the choices: %s.", NamesJoin(choices, ", ")));
 		AddGiven(view, place, lfirst(lc), false, DocumentBool(setting, "host", false));
 	}
 
@@ -648,7 +653,7 @@ CheckSmaller(const char *place, Jsonb *retry, int named)
 static int
 CheckMethod(Jsonb *definition, const char *name)
 {
-	View		view = {.definition = definition, .name = name};
+	View		view = {.definition = definition,.name = name};
 	const char *place;
 	char	   *type;
 	Jsonb	   *check;
@@ -666,7 +671,7 @@ CheckMethod(Jsonb *definition, const char *name)
 	CheckLink(&view);
 	(void) DefinitionCheckTemplates(&view, "headers", DocumentMember(definition, "headers"), PART_HEADER, VARIABLES_ALWAYS);
 	(void) DefinitionCheckTemplates(&view, DefinitionPlace(DefinitionPlace("methods", name), "headers"),
-						  DocumentMember(view.method, "headers"), PART_HEADER, VARIABLES_ALWAYS);
+									DocumentMember(view.method, "headers"), PART_HEADER, VARIABLES_ALWAYS);
 	check = FindOwn(&view, "check", &place);
 	(void) DefinitionCheckRequest(&view, place, check, VARIABLES_ALWAYS);
 	disconnect = FindOwn(&view, "disconnect", &place);
@@ -693,14 +698,14 @@ CheckDefaultMethod(Jsonb *definition, List *methods)
 
 	if (method == NULL && list_length(methods) > 1)
 		REFUSE(errmsg("method is missing"),
-			   errhint("Where there are several login methods it names the usual one: %s.", DefinitionList(methods)));
+			   errhint("Where there are several login methods it names the usual one: %s.", NamesJoin(methods, ", ")));
 	foreach(lc, methods)
 		if (method == NULL || strcmp(lfirst(lc), method) == 0)
-			return;
+		return;
 	closest = ClosestWord(method, methods);
 	REFUSE(errmsg("method cannot be \"%s\"", method),
-		   closest ? errhint("Did you mean \"%s\"? It takes %s.", closest, DefinitionList(methods)) :
-		   errhint("It takes %s.", DefinitionList(methods)));
+		   closest ? errhint("Did you mean \"%s\"? It takes %s.", closest, NamesJoin(methods, ", ")) :
+		   errhint("It takes %s.", NamesJoin(methods, ", ")));
 }
 
 /* What the members of a definition mean together */

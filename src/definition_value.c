@@ -9,7 +9,9 @@
 #include "keys.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "names.h"
 #include "path.h"
+#include "request.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
@@ -60,30 +62,6 @@ char *
 DefinitionPlaceAt(const char *place, int element)
 {
 	return psprintf("%s[%d]", place, element);
-}
-
-/* Words behind one another */
-char *
-DefinitionList(List *words)
-{
-	StringInfoData list;
-	ListCell   *lc;
-
-	initStringInfo(&list);
-	foreach(lc, words)
-		appendStringInfo(&list, "%s%s", foreach_current_index(lc) > 0 ? ", " : "", (char *) lfirst(lc));
-	return list.data;
-}
-
-/* Length of the variable that a template has here */
-size_t
-DefinitionVariable(const char *at)
-{
-	size_t		length = *at == '{' ? strspn(at + 1, "abcdefghijklmnopqrstuvwxyz0123456789_") : 0;
-
-	if (length == 0 || at[length + 1] != '}' || (at[1] >= '0' && at[1] <= '9'))
-		return 0;
-	return length + 2;
 }
 
 /* A text of a definition; jsonb holds no zero byte */
@@ -148,8 +126,8 @@ RuleRefuseWord(const char *place, const char *word, List *words)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("%s cannot be %s", place, ShowValue(&value)),
-			 closest ? errhint("Did you mean \"%s\"? It takes %s.", closest, DefinitionList(words)) :
-			 errhint("It takes %s.", DefinitionList(words))));
+			 closest ? errhint("Did you mean \"%s\"? It takes %s.", closest, NamesJoin(words, ", ")) :
+			 errhint("It takes %s.", NamesJoin(words, ", "))));
 }
 
 /* Raise that an object has a member of a name that cannot be */
@@ -350,7 +328,7 @@ CheckAddressText(const char *place, const JsonbValue *value, const char *text, c
 
 	for (const char *c = text; *c; c += Max(length, 1))
 	{
-		length = DefinitionVariable(c);
+		length = RequestVariableLength(c);
 		if (length > 0)
 			continue;
 		if (*c == '{' || *c == '}')

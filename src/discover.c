@@ -3,6 +3,7 @@
 #include "discover.h"
 #include "document.h"
 #include "json_piece.h"
+#include "names.h"
 #include "scrub.h"
 #include "utils/memutils.h"
 
@@ -21,18 +22,6 @@ typedef struct Discovery
 	List	   *except;			/* of char *, not asked for */
 } Discovery;
 
-/* True if a list of names has one */
-static bool
-HasName(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	return false;
-}
-
 /* True if a name, or the last part of one with dots or slashes, is of refused data */
 static bool
 IsRefused(const char *name)
@@ -49,7 +38,7 @@ static void
 AddName(Discovery *discovery, char *name)
 {
 	if (name[0] != '\0' && !IsRefused(name) && list_length(discovery->names) < NAMES_MOST &&
-		!HasName(discovery->names, name))
+		!NamesHave(discovery->names, name))
 		discovery->names = lappend(discovery->names, name);
 }
 
@@ -61,7 +50,7 @@ TakeField(const PageRun *run, const char *record, size_t length, const char *key
 	MemoryContext old = MemoryContextSwitchTo(discovery->context);
 	char	   *name = JsonPickText(discovery->name, record, length);
 
-	if (name != NULL && !HasName(discovery->except, name))
+	if (name != NULL && !NamesHave(discovery->except, name))
 		AddName(discovery, name);
 	MemoryContextSwitchTo(old);
 }
@@ -75,7 +64,7 @@ IsOfChild(Jsonb *definition, const char *name)
 
 	for_each_from(lc, streams, 1)
 		if (strcmp(DocumentText(DocumentMember(lfirst(lc), "join"), "as"), name) == 0)
-			return true;
+		return true;
 	return false;
 }
 
@@ -87,7 +76,7 @@ AddRoots(Discovery *discovery, Jsonb *definition, List *roots)
 
 	foreach(lc, roots)
 		if (!IsOfChild(definition, lfirst(lc)))
-			AddName(discovery, lfirst(lc));
+		AddName(discovery, lfirst(lc));
 }
 
 /* Cut a list of names into batches */

@@ -63,7 +63,7 @@ ExchangeIsGood(const Exchange *exchange, AnswerFault *fault)
 static char *
 FindByMapping(const char *body, size_t length, const char *path)
 {
-	MappingRule rule = {.field = "answer", .path = path, .type = VALUE_TEXT};
+	MappingRule rule = {.field = "answer",.path = path,.type = VALUE_TEXT};
 	MappingOptions options = {.id_path = "$.id"};
 	MappedRecord record = {0};
 

@@ -86,7 +86,6 @@ static MemoryContext record_context = NULL;
 static MemoryContext id_context = NULL;
 static TimestampTz progress_at = 0;
 static CompanyContext *entered = NULL;
-static MemoryContext outside = NULL;	/* current before the transaction */
 
 /* The lock of a connection: who holds it fetches */
 static void
@@ -115,30 +114,15 @@ FetchWorkerPid(const Company *company, int64 connection_id)
 static Company *
 Begin(Fetch *fetch)
 {
-	Company    *company;
-
-	outside = CurrentMemoryContext;
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	company = CompanyBySchema(fetch->schema);
-	entered = CompanyEnterAsWorker(company);
-
-	/* who waits for us may hold what others queue for, and nobody else would end that */
-	(void) set_config_option("lock_timeout", FETCH_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	return company;
+	entered = CompanyBegin(fetch->schema, FETCH_LOCK_TIMEOUT);
+	return entered->company;
 }
 
 /* End it; nothing stays open */
 static void
 Commit(void)
 {
-	CompanyLeave(entered);
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(outside);
-	pgstat_report_stat(true);
+	CompanyCommit(entered);
 }
 
 /* Show in pg_stat_activity what the worker does */
@@ -215,7 +199,10 @@ ReadStreams(Fetch *fetch)
 	List	   *roots = MappingRoots(fetch->rules);
 	bool		ignore_case = DocumentBool(definition, "ignore_case", false);
 
-	/* from the last one: who is wanted wants the one before it whose rows hold its key */
+	/*
+	 * from the last one: who is wanted wants the one before it whose rows
+	 * hold its key
+	 */
 	fetch->people = SourceStreamRead(linitial(streams), 0, fetch->since);
 	for (int i = list_length(streams) - 1; i > 0; i--)
 	{
@@ -243,7 +230,10 @@ ReadConfiguration(Company *company, Fetch *fetch, MemoryContext context)
 	fetch->fingerprint = FetchFingerprint(company, fetch->connection_name);
 	fetch->seed = hash_bytes_extended((unsigned char *) fetch->fingerprint, strlen(fetch->fingerprint), 0);
 
-	/* of the last minute count the requests of fetches, and two of connecting: a login and the check */
+	/*
+	 * of the last minute count the requests of fetches, and two of
+	 * connecting: a login and the check
+	 */
 	SqlRun(company, "SELECT identifier, coalesce(email, 'work_email'), "
 		   "EXISTS (SELECT FROM @company@.employee e WHERE e.connection = c.connection), "
 		   "l.requests, l.at, last_complete_fetch IS NULL "
@@ -278,7 +268,7 @@ ValueOf(Fetch *fetch, MappedRecord *record, const char *field)
 
 	foreach(lc, fetch->rules)
 		if (field && strcmp(((MappingRule *) lfirst(lc))->field, field) == 0)
-			return &record->values[foreach_current_index(lc)];
+		return &record->values[foreach_current_index(lc)];
 	return NULL;
 }
 
@@ -389,7 +379,7 @@ static char *
 ReadId(Fetch *fetch, const char *bytes, size_t length, const char *key)
 {
 	char	   *id = DocumentText(fetch->people->spec, "id")[0] == '@' ? key ? pstrdup(key) : NULL :
-		MappingReadId(fetch->mapping, bytes, length);
+	MappingReadId(fetch->mapping, bytes, length);
 
 	if (id == NULL)
 		FailWithoutId(fetch, bytes, length);
@@ -546,6 +536,7 @@ IsBusy(Jsonb *ready, Source *source)
 {
 	Exchange	exchange;
 	AnswerFault fault = {0};
+	MemoryContext context = CurrentMemoryContext;
 	const char *error;
 	bool		busy;
 
@@ -557,11 +548,10 @@ IsBusy(Jsonb *ready, Source *source)
 	}
 
 	/* a jsonpath may need a transaction */
-	outside = CurrentMemoryContext;
 	StartTransactionCommand();
 	busy = ExchangeFind(exchange.body.data, exchange.body.len, DocumentText(ready, "busy"), &error) != NULL;
 	CommitTransactionCommand();
-	MemoryContextSwitchTo(outside);
+	MemoryContextSwitchTo(context);
 	pfree(exchange.body.data);
 	return busy;
 }
@@ -655,7 +645,7 @@ Agrees(Fetch *fetch)
 
 	foreach(lc, fetch->children)
 		if (((SourceStream *) lfirst(lc))->disagrees)
-			return false;
+		return false;
 	if (fetch->people->disagrees)
 		return false;
 	if (fetch->count.expected < 0)
@@ -676,7 +666,7 @@ ReadStreamsOnce(Fetch *fetch, Source *source)
 
 	foreach(lc, fetch->children)
 		if (!DocumentBool(((SourceStream *) lfirst(lc))->spec, "each", false))
-			together = lappend(together, lfirst(lc));
+		together = lappend(together, lfirst(lc));
 	SourceRead(source, together);
 	foreach(lc, fetch->children)
 	{
@@ -829,11 +819,11 @@ WriteFailure(Fetch *fetch, ErrorData *edata)
 {
 	bool		cancelled = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	const char *message = cancelled ? "the fetch was cancelled" :
-		MayShow(fetch) ? edata->message :
-		edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? "could not get a lock on the company's tables in " FETCH_LOCK_TIMEOUT :
-		psprintf("the fetch failed inside the database (SQLSTATE %s)", unpack_sql_state(edata->sqlerrcode));
+	MayShow(fetch) ? edata->message :
+	edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? "could not get a lock on the company's tables in " FETCH_LOCK_TIMEOUT :
+	psprintf("the fetch failed inside the database (SQLSTATE %s)", unpack_sql_state(edata->sqlerrcode));
 	const char *hint = cancelled ? NULL : MayShow(fetch) && edata->hint ? edata->hint :
-		"Look into the server's log, then fetch again.";
+	"Look into the server's log, then fetch again.";
 	Company    *company = Begin(fetch);
 
 	FinishRow(company, fetch, cancelled ? "cancelled" : "failed",

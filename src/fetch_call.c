@@ -8,6 +8,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "attempt.h"
 #include "connection.h"
 #include "document.h"
 #include "executor/spi.h"
@@ -20,7 +21,6 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/json.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 /* The task of a fetch as JSON; reads the catalog */
@@ -123,6 +123,26 @@ RowFromJson(const Company *company, const char *json)
 	return row;
 }
 
+/* A connection to find */
+typedef struct Resolving
+{
+	Company    *company;
+	const char *name;
+	MemoryContext context;
+	char	   *resolved;
+} Resolving;
+
+/* Find it */
+static void
+Resolve(void *arg)
+{
+	Resolving  *resolving = arg;
+	CompanyContext *context = CompanyEnter(resolving->company, "fetch_run", ACL_INSERT, false, "stakesync_fetch()");
+
+	resolving->resolved = MemoryContextStrdup(resolving->context, ConnectionResolve(resolving->company, resolving->name));
+	CompanyLeave(context);
+}
+
 /*
  * The connection a call means, without keeping a lock: who waits for a fetch
  * must not stand in the way of the worker, nor of somebody for whom the worker
@@ -131,35 +151,12 @@ RowFromJson(const Company *company, const char *json)
 static char *
 ResolveUnlocked(Company *company, const char *name)
 {
-	MemoryContext outer = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	char	   *volatile resolved = NULL;
+	Resolving	resolving = {company, name, CurrentMemoryContext, NULL};
+	ErrorData  *error = Attempt(Resolve, &resolving, false);
 
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		CompanyContext *context = CompanyEnter(company, "fetch_run", ACL_INSERT, false, "stakesync_fetch()");
-
-		resolved = MemoryContextStrdup(outer, ConnectionResolve(company, name));
-		CompanyLeave(context);
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(outer);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *edata;
-
-		MemoryContextSwitchTo(outer);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(outer);
-		CurrentResourceOwner = owner;
-		ReThrowError(edata);
-	}
-	PG_END_TRY();
-	return resolved;
+	if (error != NULL)
+		ReThrowError(error);
+	return resolving.resolved;
 }
 
 PG_FUNCTION_INFO_V1(stakesync_fetch);
@@ -230,7 +227,10 @@ stakesync_cancel(PG_FUNCTION_ARGS)
 				 errmsg("there is no fetch " INT64_FORMAT, fetch_id),
 				 errhint("See the view fetch_run.")));
 
-	/* what the tables say is their owner's to write: the lock tells whom to signal */
+	/*
+	 * what the tables say is their owner's to write: the lock tells whom to
+	 * signal
+	 */
 	if (SqlBool(0, 3))
 		pid = FetchWorkerPid(company, SqlInt(0, 2));
 	if (pid != SqlInt(0, 1))

@@ -10,8 +10,10 @@
 
 typedef enum FieldKind
 {
-	FIELD_DEFAULT,				/* a column of stakeholder, mapped from the start */
-	FIELD_OPTIONAL,				/* a column of stakeholder, mapped when imported */
+	FIELD_DEFAULT,				/* a column of stakeholder, mapped from the
+								 * start */
+	FIELD_OPTIONAL,				/* a column of stakeholder, mapped when
+								 * imported */
 	FIELD_SOURCE				/* of the employee only */
 } FieldKind;
 

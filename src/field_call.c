@@ -172,7 +172,7 @@ CheckCustom(Company *company, const char *name, const char *what)
 
 	foreach(lc, names)
 		if (strcmp(lfirst(lc), name) == 0)
-			return;
+		return;
 	if (info != NULL && info->kind != FIELD_SOURCE)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -369,20 +369,6 @@ RequiredText(FunctionCallInfo fcinfo, int arg, const char *hint)
 	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
 }
 
-/* The company to add a field to, made if there is none */
-static Company *
-FindOrCreateCompany(const char *name)
-{
-	Company    *company = CompanyResolveOrNull(name);
-
-	if (company != NULL)
-		return company;
-	company = CompanyCreate(NULL, NULL);
-	ereport(NOTICE,
-			(errmsg("made company \"%s\": its tables and views are in the schema of that name", company->name)));
-	return company;
-}
-
 PG_FUNCTION_INFO_V1(stakesync_add_field);
 
 /* Add a custom field */
@@ -393,9 +379,11 @@ stakesync_add_field(PG_FUNCTION_ARGS)
 	char	   *type = PG_ARGISNULL(1) ? "text" : text_to_cstring(PG_GETARG_TEXT_PP(1));
 	char	   *label = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	ArrayType  *choices = PG_ARGISNULL(3) ? NULL : PG_GETARG_ARRAYTYPE_P(3);
-	Company    *company = FindOrCreateCompany(PG_ARGISNULL(4) ? NULL : NameStr(*PG_GETARG_NAME(4)));
+	Company    *company = CompanyResolveOrNull(PG_ARGISNULL(4) ? NULL : NameStr(*PG_GETARG_NAME(4)));
 	CompanyContext *context;
 
+	if (company == NULL)
+		company = CompanyMakeDefault();
 	CheckOwner(company);
 	context = CompanyEnter(company, "stakeholder", ACL_SELECT, true, "stakesync_add_field()");
 	AddField(company, field, type, label, choices);
@@ -528,7 +516,7 @@ ListCurrent(Company *company)
 	}
 	forboth(name, names, print, under)
 		if (strcmp(FetchFingerprint(company, lfirst(name)), lfirst(print)) == 0)
-			current = lappend(current, lfirst(name));
+		current = lappend(current, lfirst(name));
 	return current;
 }
 

@@ -86,12 +86,12 @@ ReadCheck(Node *check, AttrNumber column)
 		return NIL;
 	foreach(lc, ((ArrayExpr *) values)->elements)
 		if (!AddConstant(&choices, lfirst(lc)))
-			return NIL;
+		return NIL;
 	return choices;
 }
 
 /* Find the values that a check admits to a column */
-List *
+static List *
 FieldChoices(Oid relid, const char *column)
 {
 	Relation	rel = table_open(relid, AccessShareLock);

@@ -9,9 +9,6 @@
 #include "mapping.h"
 #include "nodes/pg_list.h"
 
-/* Values that a check admits to a column, a List of char *; NIL where any value will do */
-extern List *FieldChoices(Oid relid, const char *column);
-
 /*
  * A rule's type and choices, from what is known of the field, from the
  * employee's column, or where there is none from the register's. False if

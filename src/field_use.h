@@ -13,8 +13,8 @@ typedef struct FieldUse
 {
 	AttrNumber	column;
 	const char *what;			/* "view public.report" */
-	const char *drop;			/* the statement that ends it; NULL where the name
-								 * alone is mentioned */
+	const char *drop;			/* the statement that ends it; NULL where the
+								 * name alone is mentioned */
 } FieldUse;
 
 /*

@@ -238,7 +238,7 @@ RaiseOutOfMemory(void)
 
 /* Write the message of a transfer */
 static void
-SetMessage(HttpTransfer *transfer, const char *format,...) pg_attribute_printf(2, 3);
+			SetMessage(HttpTransfer *transfer, const char *format,...) pg_attribute_printf(2, 3);
 
 static void
 SetMessage(HttpTransfer *transfer, const char *format,...)

@@ -57,7 +57,7 @@ typedef struct HttpOptions
 	int			max_expansion;	/* decompressed bytes per byte on the wire,
 								 * judged past 1 MB; 0 for none */
 	int			max_connections;	/* to one host at a time; default 4. More
-								 * requests queue in the order of start */
+									 * requests queue in the order of start */
 	const char *user_agent;		/* NULL for "stakesync" */
 } HttpOptions;
 
@@ -75,8 +75,8 @@ typedef struct HttpApi
 	int			version;
 
 	/*
-	 * Open a client; everything of it is freed by close, its transfers too, or
-	 * at process exit
+	 * Open a client; everything of it is freed by close, its transfers too,
+	 * or at process exit
 	 */
 	HttpClient *(*open) (const HttpOptions *options);
 	void		(*close) (HttpClient *client);

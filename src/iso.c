@@ -29,7 +29,8 @@ typedef struct CountryName
 {
 	char	   *key;
 	const char *country;		/* alpha-2 */
-	int			rank;			/* of countries that share a key, the lowest wins */
+	int			rank;			/* of countries that share a key, the lowest
+								 * wins */
 } CountryName;
 
 typedef struct CountryTable

@@ -72,7 +72,8 @@ typedef struct JoinChild
 	const char *as;
 	bool		one;
 	JsonPicker *parent;			/* key in the person; NULL for the id */
-	JsonPicker *child;			/* key in the row; NULL for the person asked for */
+	JsonPicker *child;			/* key in the row; NULL for the person asked
+								 * for */
 	JsonPicker *id;				/* of the row, or NULL */
 	JsonPicker *name;			/* pivot */
 	JsonPicker *value;
@@ -312,7 +313,7 @@ FindName(const JoinChild *child, const char *name)
 
 	foreach(lc, child->names)
 		if (strcmp(((PivotName *) lfirst(lc))->name, name) == 0)
-			return lfirst(lc);
+		return lfirst(lc);
 	return NULL;
 }
 
@@ -391,7 +392,7 @@ JoinRewind(RecordJoin *join)
 
 /* A column of a store's row */
 static Datum
-Column(TupleTableSlot *slot, int column)
+Column		(TupleTableSlot *slot, int column)
 {
 	bool		isnull;
 
@@ -404,7 +405,7 @@ JoinNextId(void *join)
 {
 	TupleTableSlot *slot = StoreNext(((RecordJoin *) join)->people);
 
-	return slot ? TextDatumGetCString(Column(slot, PEOPLE_ID)) : NULL;
+	return slot ? TextDatumGetCString(Column (slot, PEOPLE_ID)) : NULL;
 }
 
 /* Append a row to what a child gives a person */
@@ -509,9 +510,9 @@ TakeRows(RecordJoin *join, int n, int64 seq, StringInfo record, StringInfo value
 		TupleTableSlot *slot = join->rows->slot;
 		text	   *row;
 
-		if (DatumGetInt64(Column(slot, ROWS_SEQ)) != seq || DatumGetInt64(Column(slot, ROWS_N)) != n + 1)
+		if (DatumGetInt64(Column (slot, ROWS_SEQ)) != seq || DatumGetInt64(Column (slot, ROWS_N)) != n + 1)
 			break;
-		row = DatumGetTextPP(Column(slot, ROWS_RECORD));
+		row = DatumGetTextPP(Column (slot, ROWS_RECORD));
 		if (n >= join->first_part)
 			MergePart(record, VARDATA_ANY(row), VARSIZE_ANY_EXHDR(row));
 		else
@@ -535,10 +536,10 @@ NextOfLevel(RecordJoin *join, StringInfo id, StringInfo record)
 		return false;
 	MemoryContextReset(join->scratch);
 	old = MemoryContextSwitchTo(join->scratch);
-	seq = DatumGetInt64(Column(slot, PEOPLE_SEQ));
+	seq = DatumGetInt64(Column (slot, PEOPLE_SEQ));
 	resetStringInfo(id);
-	appendStringInfoString(id, TextDatumGetCString(Column(slot, PEOPLE_ID)));
-	person = DatumGetTextPP(Column(slot, PEOPLE_RECORD));
+	appendStringInfoString(id, TextDatumGetCString(Column (slot, PEOPLE_ID)));
+	person = DatumGetTextPP(Column (slot, PEOPLE_RECORD));
 	resetStringInfo(record);
 	appendBinaryStringInfo(record, VARDATA_ANY(person), VARSIZE_ANY_EXHDR(person));
 

@@ -107,7 +107,7 @@ CheckField(Company *company, const char *field)
 	names = ListFields(company);
 	foreach(lc, names)
 		if (strcmp(lfirst(lc), field) == 0)
-			return;
+		return;
 	closest = ClosestWord(field, names);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -243,7 +243,7 @@ WarnOfPath(Wish *wish)
 		paths = AddPaths(paths, DocumentMember(DocumentMember(DocumentMember(definition, "methods"), SqlText(0, 1)), "mapping"));
 	foreach(lc, paths)
 		if (strcmp(lfirst(lc), wish->path) == 0)
-			return;
+		return;
 	closest = ClosestWord(wish->path, paths);
 	if (closest != NULL && strncmp(closest, wish->path, strlen(closest)) != 0)
 		ereport(WARNING,

@@ -315,7 +315,7 @@ ReadSelf(MappingRun *run)
 	else if (record->id != NULL && run->mapping->options.sensitive)
 	{
 		uint32		categories = SensitiveValueCategories(record->id, strlen(record->id), true) &
-			~run->mapping->options.id_allowed;
+		~run->mapping->options.id_allowed;
 
 		if (categories != 0)
 			record->error = psprintf("its id looks like %s, which is refused", SensitiveFirst(categories));

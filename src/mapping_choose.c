@@ -112,7 +112,10 @@ ChooseCurrent(MappingRun *run, const Transform *current, const FoundNodes *found
 		if (ending != NULL && ElementDate(run, element, ending, &end) && end < today)
 			continue;
 
-		/* Past days rank by nearness above all future ones, days of none between */
+		/*
+		 * Past days rank by nearness above all future ones, days of none
+		 * between
+		 */
 		if (ElementDate(run, element, &current->arguments[0], &date))
 		{
 			rank = date;
@@ -352,7 +355,7 @@ WordsText(MappingRun *run, const Transform *words, int object, TextItem *item, M
 /* Derive a text from members of each object */
 void
 MappingDerive(MappingRun *run, const Transform *derived, const FoundNodes *found,
-				TextItems *texts, MappedValue *result)
+			  TextItems *texts, MappedValue *result)
 {
 	result->state = MAPPED_ABSENT;
 	for (int i = 0; i < found->count; i++)

@@ -110,8 +110,8 @@ extern MappedState MappingChoose(MappingRun *run, const CompiledRule *rule,
 
 /* Say of objects whether the person is employed; result tells what came of it */
 extern void MappingDerive(MappingRun *run, const Transform *derived,
-							const FoundNodes *found, TextItems *texts,
-							MappedValue *result);
+						  const FoundNodes *found, TextItems *texts,
+						  MappedValue *result);
 
 /* Compile what follows a path's steps with PostgreSQL's jsonpath */
 extern Datum MappingCompileRest(const Path *path, bool ignore_case, const char *owner);

@@ -274,7 +274,7 @@ HasManagers(const Fetch *fetch)
 
 	foreach(lc, fetch->rules)
 		if (strcmp(((MappingRule *) lfirst(lc))->field, "manager") == 0)
-			return true;
+		return true;
 	return false;
 }
 

@@ -1,6 +1,6 @@
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "attempt.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "field.h"
@@ -11,7 +11,6 @@
 #include "store.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/resowner.h"
 
 /* True if whatever the mapping makes of a value fits the column */
 static bool
@@ -34,59 +33,41 @@ TypeFits(const char *field, Oid type, int32 typmod)
 	}
 }
 
-/* True if an error is not the fault of a value */
-static bool
-ErrorIsGeneral(int sqlerrcode)
+/* A query that tells whether values fit */
+typedef struct FitQuery
 {
-	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
-	{
-		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* rolled back */
-		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* out of something */
-		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancelled, shut down */
-		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* the system */
-		case MAKE_SQLSTATE('X', 'X', '0', '0', '0'):	/* internal */
-			return true;
-	}
-	return false;
+	SPIPlanPtr	plan;
+	Datum		value;
+	bool		fits;
+} FitQuery;
+
+/* Ask it */
+static void
+AskFit(void *arg)
+{
+	FitQuery   *query = arg;
+
+	if (SPI_execute_plan(query->plan, &query->value, NULL, true, 0) < 0)
+		elog(ERROR, "could not try values");
+	query->fits = SqlBool(0, 1);
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* True if a query that tells whether values fit says so; what it raises is forgotten, as it may hold one */
 static bool
 TryValues(SPIPlanPtr plan, Datum value)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool fits = false;
+	FitQuery	query = {plan, value, false};
+	ErrorData  *error;
 
 	CHECK_FOR_INTERRUPTS();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		if (SPI_execute_plan(plan, &value, NULL, true, 0) < 0)
-			elog(ERROR, "could not try values");
-		fits = SqlBool(0, 1);
-		SPI_freetuptable(SPI_tuptable);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (ErrorIsGeneral(error->sqlerrcode))
-			ReThrowError(error);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	return fits;
+	error = Attempt(AskFit, &query, true);
+	if (error == NULL)
+		return query.fits;
+	if (AttemptErrorIsGeneral(error->sqlerrcode))
+		ReThrowError(error);
+	FreeErrorData(error);
+	return false;
 }
 
 /*

@@ -53,7 +53,7 @@ LeadsThroughArray(const OutlineRun *run)
 static PathEntry *
 FindEntry(OutlineRun *run)
 {
-	Path		here = {.count = run->count, .steps = run->steps, .rest = -1};
+	Path		here = {.count = run->count,.steps = run->steps,.rest = -1};
 	char	   *text = PathText(&here, run->count);
 	uint64		hash = hash_bytes_extended((unsigned char *) text, strlen(text), 0);
 	bool		found;
@@ -223,7 +223,7 @@ ReadValue(OutlineRun *run)
 List *
 OutlineRead(const char *record, size_t length, const OutlineOptions *options)
 {
-	HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(PathEntry), .hcxt = CurrentMemoryContext};
+	HASHCTL		control = {.keysize = sizeof(uint64),.entrysize = sizeof(PathEntry),.hcxt = CurrentMemoryContext};
 	OutlineRun *run = palloc0(sizeof(OutlineRun));
 
 	run->options = options;

@@ -96,7 +96,7 @@ IsCounted(const PageRun *run)
 static ListPage *
 MakePage(PageRun *run, int64 offset, int size)
 {
-	ListPage	   *page = MemoryContextAllocZero(run->context, sizeof(ListPage));
+	ListPage   *page = MemoryContextAllocZero(run->context, sizeof(ListPage));
 
 	if (++run->pages > PAGES_MOST)
 		FetchFail(ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the HR system's pages do not end",
@@ -113,7 +113,7 @@ MakePage(PageRun *run, int64 offset, int size)
 ListPage *
 PageRunNext(PageRun *run)
 {
-	ListPage	   *page;
+	ListPage   *page;
 
 	if (!run->begun)
 	{
@@ -189,7 +189,7 @@ LeadOn(PageRun *run, const char *next)
 
 	if (run->seen == NULL)
 	{
-		HASHCTL		control = {.keysize = sizeof(uint64), .entrysize = sizeof(uint64), .hcxt = run->context};
+		HASHCTL		control = {.keysize = sizeof(uint64),.entrysize = sizeof(uint64),.hcxt = run->context};
 
 		run->seen = hash_create("stakesync pages", 16, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
@@ -331,7 +331,7 @@ CountPage(ListPage *page)
 	if (run->stream->kind == PAGES_OFFSET && page->got > 0 && page->got < page->want &&
 		page->offset + page->got < run->total)
 	{
-		ListPage	   *hole = MakePage(run, page->offset + page->got, (int) (page->want - page->got));
+		ListPage   *hole = MakePage(run, page->offset + page->got, (int) (page->want - page->got));
 		MemoryContext old = MemoryContextSwitchTo(run->context);
 
 		run->open--;

@@ -51,7 +51,8 @@ typedef struct SourceStream
 
 	/* What came of it */
 	int			refused;		/* status with which it was refused, 0 if not */
-	int64		announced;		/* rows of its last line of pages, -1 if not told */
+	int64		announced;		/* rows of its last line of pages, -1 if not
+								 * told */
 	int64		received;
 	bool		disagrees;		/* fewer came than were announced */
 } SourceStream;
@@ -71,7 +72,8 @@ struct PageRun
 	int64		offset;			/* of the next page */
 	int64		total;			/* -1 if not announced */
 	int64		received;
-	int64		place;			/* of the record at hand, in the order of the source */
+	int64		place;			/* of the record at hand, in the order of the
+								 * source */
 	uint64		last_hash;
 	List	   *holes;			/* of ListPage *, rows that a page left out */
 	HTAB	   *seen;			/* cursors and addresses */
@@ -87,7 +89,8 @@ typedef struct ListPage
 	int64		number;
 	int64		place;			/* of its first record */
 	int			want;			/* rows that lie here */
-	int			size;			/* rows asked for, fewer where the answer was too large */
+	int			size;			/* rows asked for, fewer where the answer was
+								 * too large */
 	int64		got;
 	uint64		hash;			/* of its records */
 	bool		followed;		/* the next page is known */

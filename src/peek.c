@@ -150,7 +150,7 @@ DescribeStreams(Peek *peek)
 						 peek->company->quoted)));
 	foreach(lc, specs)
 		if (foreach_current_index(lc) == 0 || ReadingWants(lfirst(lc), roots, peek->ignore_case))
-			peek->streams = lappend(peek->streams, DescribeStream(lfirst(lc), foreach_current_index(lc)));
+		peek->streams = lappend(peek->streams, DescribeStream(lfirst(lc), foreach_current_index(lc)));
 }
 
 /* Ask all at once; answers stand where the streams do, those not asked for are empty */
@@ -178,7 +178,7 @@ AskStreams(Peek *peek)
 	asked = 0;
 	foreach(lc, peek->streams)
 		if (((PeekStream *) lfirst(lc))->why == NULL)
-			answers[foreach_current_index(lc)] = came[asked++];
+		answers[foreach_current_index(lc)] = came[asked++];
 	return answers;
 }
 
@@ -473,7 +473,7 @@ IsRead(const PathStep *steps, int count, void *arg)
 
 	foreach(lc, peek->read)
 		if (Matches(steps, count, lfirst(lc), 0, peek->ignore_case))
-			return true;
+		return true;
 	return false;
 }
 
@@ -489,7 +489,7 @@ AppendComma(StringInfo buf)
 static void
 AppendOutline(Peek *peek, StringInfo buf, const char *record, size_t length)
 {
-	OutlineOptions options = {.refused = ScrubRefuses, .wanted = IsRead, .arg = peek};
+	OutlineOptions options = {.refused = ScrubRefuses,.wanted = IsRead,.arg = peek};
 	List	   *paths = OutlineRead(record, length, &options);
 	StringInfoData others;
 	ListCell   *lc;

@@ -4,6 +4,7 @@
 #include "document.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "names.h"
 #include "provider.h"
 #include "request.h"
 #include "sql.h"
@@ -29,6 +30,7 @@ static const struct
 	const char *accepts;
 	int64		most;			/* of a number */
 }			settings_known[] =
+
 {
 	{"base_url", SETTING_URL, "an address such as https://api.example.com"},
 	{"auth_url", SETTING_URL, "an address such as https://login.example.com"},
@@ -109,31 +111,6 @@ ProviderFind(Company *company, const char *name)
 	return ReadProvider();
 }
 
-/* Words of a list */
-static char *
-JoinNames(List *names)
-{
-	StringInfoData words;
-	ListCell   *lc;
-
-	initStringInfo(&words);
-	foreach(lc, names)
-		appendStringInfo(&words, "%s%s", foreach_current_index(lc) > 0 ? ", " : "", (char *) lfirst(lc));
-	return words.data;
-}
-
-/* True if a list of names has one */
-static bool
-HasName(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, names)
-		if (strcmp(lfirst(lc), name) == 0)
-			return true;
-	return false;
-}
-
 /* True if credentials have all that a method asks for and nothing else */
 static bool
 MethodFits(Jsonb *method, Jsonb *credentials)
@@ -150,8 +127,8 @@ MethodFits(Jsonb *method, Jsonb *credentials)
 		asked = lappend(asked, key);
 	}
 	foreach(lc, DocumentKeys(credentials))
-		if (!HasName(asked, lfirst(lc)))
-			return false;
+		if (!NamesHave(asked, lfirst(lc)))
+		return false;
 	return true;
 }
 
@@ -168,7 +145,7 @@ ChooseMethod(const Provider *provider, Jsonb *methods, Jsonb *credentials)
 		return initial;
 	foreach(lc, DocumentKeys(methods))
 		if (MethodFits(DocumentMember(methods, lfirst(lc)), credentials))
-			return lfirst(lc);
+		return lfirst(lc);
 	return initial;
 }
 
@@ -191,7 +168,7 @@ ProviderMethod(Provider *provider, const char **method, Jsonb *credentials)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("provider \"%s\" has no login method \"%s\"", provider->provider, *method),
-				 errhint("Login methods are: %s.", JoinNames(DocumentKeys(methods)))));
+				 errhint("Login methods are: %s.", NamesJoin(DocumentKeys(methods), ", "))));
 	for (int i = 0; i < lengthof(method_members); i++)
 	{
 		JsonbValue *own = getKeyJsonValueFromContainer(&found->root, method_members[i], strlen(method_members[i]), NULL);
@@ -221,7 +198,7 @@ ProviderMethods(const Provider *provider)
 
 	foreach(lc, names)
 		if (initial != NULL && strcmp(lfirst(lc), initial) == 0)
-			return lcons(initial, list_delete_cell(names, lc));
+		return lcons(initial, list_delete_cell(names, lc));
 	return names;
 }
 
@@ -277,7 +254,7 @@ ChooseBaseUrl(const Provider *provider, Jsonb *choice, Jsonb *settings)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("provider \"%s\" has no %s \"%s\"", provider->provider, setting, value),
-				 errhint("settings.%s takes: %s.", setting, JoinNames(DocumentKeys(choices)))));
+				 errhint("settings.%s takes: %s.", setting, NamesJoin(DocumentKeys(choices), ", "))));
 	return url;
 }
 
@@ -296,7 +273,7 @@ MayBeHost(const Provider *provider, const char *name)
 
 		foreach(asked, DocumentElements(DocumentMember(DocumentMember(methods, lfirst(lc)), "credentials")))
 			if (strcmp(DocumentText(lfirst(asked), "key"), name) == 0 && DocumentBool(lfirst(asked), "host", false))
-				return true;
+			return true;
 	}
 	return false;
 }
@@ -453,8 +430,8 @@ ProviderHosts(const Provider *provider, Jsonb *method, Jsonb *settings, Jsonb *c
 	list_sort(hosts, CompareTexts);
 	foreach(lc, hosts)
 		if (distinct == NIL || strcmp(llast(distinct), lfirst(lc)) != 0)
-			distinct = lappend(distinct, lfirst(lc));
-	return JoinNames(distinct);
+		distinct = lappend(distinct, lfirst(lc));
+	return NamesJoin(distinct, ", ");
 }
 
 /* Raise that an address is none; it is not shown where it may hold a password */
@@ -593,10 +570,10 @@ CheckDeclared(Jsonb *declared, const char *name, Jsonb *settings)
 
 	if (value->type == jbvNull)
 		return;
-	if (value->type != jbvString || (choices != NIL && !HasName(choices, DocumentText(settings, name))))
+	if (value->type != jbvString || (choices != NIL && !NamesHave(choices, DocumentText(settings, name))))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("setting \"%s\" takes %s", name, choices == NIL ? "a text" : JoinNames(choices))));
+				 errmsg("setting \"%s\" takes %s", name, choices == NIL ? "a text" : NamesJoin(choices, ", "))));
 }
 
 /* Raise on a setting that is not known or not of its kind */
@@ -623,11 +600,11 @@ ProviderCheckSettings(const Provider *provider, Jsonb *settings)
 		char	   *name = lfirst(lc);
 		int			i;
 
-		if (!HasName(names, name))
+		if (!NamesHave(names, name))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("there is no setting \"%s\"", name),
-					 errhint("Settings of %s are: %s.", provider->name, JoinNames(names))));
+					 errhint("Settings of %s are: %s.", provider->name, NamesJoin(names, ", "))));
 		if (choice != NULL && strcmp(name, choice) == 0)
 		{
 			(void) ChooseBaseUrl(provider, DocumentMember(provider->definition, "base_url"), settings);

@@ -78,7 +78,7 @@ ReadingBegins(Jsonb *stream, List *roots, bool ignore_case)
 
 	foreach(lc, as ? roots : NIL)
 		if (strcmp(lfirst(lc), as) == 0 || (ignore_case && pg_strcasecmp(lfirst(lc), as) == 0))
-			return true;
+		return true;
 	return false;
 }
 
@@ -97,7 +97,7 @@ ValueOf(List *rules, MappedRecord *record, const char *field)
 
 	foreach(lc, rules)
 		if (strcmp(((MappingRule *) lfirst(lc))->field, field) == 0)
-			return &record->values[foreach_current_index(lc)];
+		return &record->values[foreach_current_index(lc)];
 	return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "document.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
+#include "names.h"
 #include "request.h"
 #include "source.h"
 #include "utils/builtins.h"
@@ -61,21 +62,8 @@ FindVariable(const RequestScope *scope, const char *name)
 
 	foreach(lc, scope->variables)
 		if (strcmp(((RequestVariable *) lfirst(lc))->name, name) == 0)
-			return lfirst(lc);
+		return lfirst(lc);
 	return NULL;
-}
-
-/* Texts joined by commas */
-static char *
-JoinTexts(List *texts)
-{
-	StringInfoData buf;
-	ListCell   *lc;
-
-	initStringInfo(&buf);
-	foreach(lc, texts)
-		appendStringInfo(&buf, "%s%s", foreach_current_index(lc) > 0 ? "," : "", (char *) lfirst(lc));
-	return buf.data;
 }
 
 /* The text of a name, or NULL where it has no value */
@@ -86,15 +74,15 @@ ValueOf(const RequestScope *scope, const char *name)
 	char	   *text;
 
 	if (variable != NULL)
-		return variable->text ? variable->text : variable->list != NIL ? JoinTexts(variable->list) :
+		return variable->text ? variable->text : variable->list != NIL ? NamesJoin(variable->list, ",") :
 			psprintf(INT64_FORMAT, variable->number);
 	text = DocumentText(scope->credentials, name);
 	return text ? text : DocumentText(scope->settings, name);
 }
 
-/* Length of the variable that a template has at this place, with its braces; 0 for none */
-static size_t
-VariableLength(const char *at)
+/* Length of the variable that a template has at this place */
+size_t
+RequestVariableLength(const char *at)
 {
 	size_t		length = *at == '{' ? strspn(at + 1, "abcdefghijklmnopqrstuvwxyz0123456789_") : 0;
 
@@ -129,7 +117,7 @@ Fill(const char *template, const RequestScope *scope, FillHow how)
 	{
 		char	   *value;
 
-		length = VariableLength(at);
+		length = RequestVariableLength(at);
 		if (length == 0)
 		{
 			appendStringInfoChar(&buf, *at);
@@ -166,18 +154,11 @@ RequestFillAddress(const char *template, const RequestScope *scope)
 	return Fill(template, scope, FILL_PATH);
 }
 
-/* True if a template names a variable */
-bool
-RequestTextNames(const char *template, const char *variable)
-{
-	return template != NULL && strstr(template, psprintf("{%s}", variable)) != NULL;
-}
-
 /* True if a template anywhere in a document names a variable */
 bool
 RequestNames(Jsonb *spec, const char *variable)
 {
-	return RequestTextNames(JsonbToCString(NULL, &spec->root, VARSIZE(spec)), variable);
+	return strstr(JsonbToCString(NULL, &spec->root, VARSIZE(spec)), psprintf("{%s}", variable)) != NULL;
 }
 
 /* A list of filled headers */
@@ -211,7 +192,7 @@ AppendParameter(StringInfo buf, const char *between, const char *name, const cha
 static List *
 FillParameter(const char *template, const RequestScope *scope, bool repeat)
 {
-	size_t		length = VariableLength(template);
+	size_t		length = RequestVariableLength(template);
 	char	   *value;
 
 	if (repeat && length > 0 && template[length] == '\0')
@@ -252,7 +233,7 @@ AppendParameters(StringInfo buf, const char *first, Jsonb *object, const Request
 static bool
 AppendBodyText(StringInfo buf, const char *template, const RequestScope *scope)
 {
-	size_t		length = VariableLength(template);
+	size_t		length = RequestVariableLength(template);
 	RequestVariable *variable = NULL;
 	char	   *value;
 	ListCell   *lc;
@@ -362,7 +343,7 @@ HasHeader(List *headers, const char *name)
 
 	foreach(lc, headers)
 		if (pg_strncasecmp(lfirst(lc), name, strlen(name)) == 0 && ((char *) lfirst(lc))[strlen(name)] == ':')
-			return true;
+		return true;
 	return false;
 }
 

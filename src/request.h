@@ -47,9 +47,11 @@ extern char *RequestFill(const char *template, const RequestScope *scope);
 /* The same for an address: what is filled in is percent-encoded */
 extern char *RequestFillAddress(const char *template, const RequestScope *scope);
 
-/* True if a template or document names a variable */
+/* Length of the variable that a template has at this place, with its braces; 0 for none */
+extern size_t RequestVariableLength(const char *at);
+
+/* True if a document names a variable */
 extern bool RequestNames(Jsonb *spec, const char *variable);
-extern bool RequestTextNames(const char *template, const char *variable);
 
 /* A list of filled headers, to which others may be added; left out where a variable has no value */
 extern List *RequestHeaders(List *headers, Jsonb *templates, const RequestScope *scope);

@@ -137,7 +137,7 @@ static Datum
 TakePlanned(Revert *revert, const char *action)
 {
 	const char *list = "SELECT coalesce(array_agg(change_id), '{}') FROM @company@.change "
-		"WHERE sync_id = $1 AND action = $2 AND state = 'planned'";
+	"WHERE sync_id = $1 AND action = $2 AND state = 'planned'";
 	Datum		change_ids;
 
 	SqlRun(revert->company, list, "it", revert->sync_id, action);
@@ -266,8 +266,8 @@ static void
 CountResult(Revert *revert)
 {
 	char	   *resume = revert->run->connection == NULL ? NULL :
-		psprintf("The connection is paused, to go on: SELECT stakesync_resume(%s);",
-				 quote_literal_cstr(revert->run->connection));
+	psprintf("The connection is paused, to go on: SELECT stakesync_resume(%s);",
+			 quote_literal_cstr(revert->run->connection));
 
 	SqlRun(revert->company,
 		   "UPDATE @company@.sync_run r SET applied_at = now(), applied_by = $2, "

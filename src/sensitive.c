@@ -88,6 +88,7 @@ static const struct
 	const char *rule;
 	const char *note;
 }			value_rules[] =
+
 {
 	{SENSITIVE_BANKING, "IBAN", "country, length and layout of the registry, checksum; blanks and hyphens allowed"},
 	{SENSITIVE_BANKING, "card number", "range and length of an issuer, Luhn's checksum; in groups, or 14 to 16 digits in one outside of identifiers"},
@@ -542,13 +543,6 @@ SensitiveNameCategories(const char *name, size_t length)
 	return verdict->categories;
 }
 
-/* A category that a name tells of, or NULL */
-const char *
-SensitiveName(const char *name, size_t length)
-{
-	return SensitiveFirst(SensitiveNameCategories(name, length));
-}
-
 /* True for a field that holds numbers by which people or things are known */
 bool
 SensitiveIsIdentifier(const char *field)
@@ -584,15 +578,6 @@ SensitiveRefuseField(const char *field, const char *what, uint32 categories)
 					 category, field)));
 }
 
-/* Refuse a custom field by its name or label */
-void
-SensitiveCheckField(const char *field, const char *label)
-{
-	SensitiveRefuseField(field, "its name", SensitiveNameCategories(field, strlen(field)));
-	if (label != NULL)
-		SensitiveRefuseField(field, "its label", SensitiveNameCategories(label, strlen(label)));
-}
-
 /* Hand over the terms of a row of the list */
 static void
 ListRow(const TermRow *row, void (*take) (const SensitiveTerm *term, void *arg), void *arg)
@@ -623,7 +608,7 @@ SensitiveListTerms(void (*take) (const SensitiveTerm *term, void *arg), void *ar
 	for (int i = 0; i < lengthof(value_rules); i++)
 	{
 		SensitiveTerm term = {category_names[value_rules[i].category], NULL, value_rules[i].rule,
-			"value rule", value_rules[i].note};
+		"value rule", value_rules[i].note};
 
 		take(&term, arg);
 	}

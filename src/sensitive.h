@@ -22,7 +22,7 @@ typedef enum SensitiveCategory
 	SENSITIVE_IDENTITY_DOCUMENT,
 	SENSITIVE_US_SSN,
 	SENSITIVE_COUNT
-} SensitiveCategory;
+}			SensitiveCategory;
 
 /* One term of the lists, or a rule for values, as users read it */
 typedef struct SensitiveTerm
@@ -54,14 +54,10 @@ extern uint32 SensitiveNameCategories(const char *name, size_t length);
 extern uint32 SensitiveValueCategories(const char *text, size_t length, bool identifier);
 
 /* The same as the name of one category, or NULL */
-extern const char *SensitiveName(const char *name, size_t length);
 extern const char *SensitiveValue(const char *text, size_t length);
 
 /* True for a field that holds numbers by which people or things are known */
 extern bool SensitiveIsIdentifier(const char *field);
-
-/* Refuse a custom field by its name or label (NULL for none) */
-extern void SensitiveCheckField(const char *field, const char *label);
 
 /* Refuse a name that tells of categories; what it is goes into the message */
 extern void SensitiveRefuseField(const char *field, const char *what, uint32 categories);

@@ -33,7 +33,8 @@ typedef struct Erasure
 	const char *category;
 	const char *field;
 	Datum		connections;	/* text[], 0 for all */
-	bool		whole;			/* all values, not only those of a refused shape */
+	bool		whole;			/* all values, not only those of a refused
+								 * shape */
 	int64		erased;
 } Erasure;
 
@@ -229,7 +230,7 @@ FieldCategories(Company *company, const char *field)
 
 	for (uint64 i = 0; i < rows; i++)
 	{
-		MappingRule rule = {.field = field, .path = SqlText(i, 1), .transform = SqlText(i, 2)};
+		MappingRule rule = {.field = field,.path = SqlText(i, 1),.transform = SqlText(i, 2)};
 
 		categories |= MappingRefused(&rule, NULL);
 	}

@@ -212,7 +212,10 @@ static const TermRow term_rows[] = {
 	{SENSITIVE_IDENTITY_DOCUMENT, "pt", TERM_ANYWHERE, "passaporte, carteira de identidade, bilhete de identidade, cartão de cidadão, carteira de motorista, carteira de trabalho, carta de condução, cpf, título de eleitor, título eleitor, autorização de residência, tipo de visto, número do visto"},
 	{SENSITIVE_IDENTITY_DOCUMENT, "pt", TERM_ALONE, "rg, cnh"},
 
-	/* Numbers of social insurance, the American one and those in its place elsewhere */
+	/*
+	 * Numbers of social insurance, the American one and those in its place
+	 * elsewhere
+	 */
 	{SENSITIVE_US_SSN, "en", TERM_ANYWHERE, "ssn, social security, soc sec, social insurance number, sin number, national insurance, ni number, nino number, ppsn, pps number"},
 	{SENSITIVE_US_SSN, "en", TERM_ALONE, "sin, nin, nino, social insurance", "the sine, and a first name"},
 	{SENSITIVE_US_SSN, "de", TERM_PART, "sozialversicherungsn, sozialversicherungsausweis, rentenversicherungsn, ahvnummer"},

@@ -52,6 +52,7 @@ static const struct
 	int			least;
 	int			most;
 }			issuers[] =
+
 {
 	{300000, 305999, 14, 14},	/* Diners Club */
 	{309500, 309599, 14, 14},

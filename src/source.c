@@ -41,7 +41,7 @@
 typedef struct SourcePage
 {
 	Source	   *source;
-	ListPage	   *page;
+	ListPage   *page;
 	int			attempts;
 	TimestampTz due;			/* not before */
 	int			login;			/* with which token it was sent */
@@ -261,7 +261,7 @@ TakeRecord(const char *record, size_t length, const char *key, void *arg)
 {
 	SourcePage *sent = arg;
 	Source	   *source = sent->source;
-	ListPage	   *page = sent->page;
+	ListPage   *page = sent->page;
 
 	page->run->place = page->place + page->got++;
 	page->hash = hash_combine64(page->hash, hash_bytes_extended((const unsigned char *) record, length, 0));
@@ -313,7 +313,7 @@ FollowAddress(Source *source, const char *from, const char *next)
 static void
 MakeRequest(Source *source, SourcePage *sent, Request *request)
 {
-	ListPage	   *page = sent->page;
+	ListPage   *page = sent->page;
 	SourceStream *stream = page->run->stream;
 	Jsonb	   *more = stream->incremental ? DocumentMember(stream->spec, "incremental") : NULL;
 
@@ -366,7 +366,7 @@ ListsStatus(Jsonb *retry, const char *member, int status)
 
 	foreach(lc, DocumentTexts(DocumentMember(retry, member)))
 		if (strcmp(lfirst(lc), name) == 0)
-			return true;
+		return true;
 	return false;
 }
 
@@ -504,7 +504,10 @@ RenewToken(Source *source, SourcePage *sent, int status)
 	/* pages that were under way with it are refused too: it is given up once */
 	if (sent->login == source->logins && session->token != NULL)
 	{
-		/* A token of before this fetch gets its chance; so does one that had worked */
+		/*
+		 * A token of before this fetch gets its chance; so does one that had
+		 * worked
+		 */
 		if (!source->worked && source->logins > 0)
 			return false;
 		session->token = NULL;
@@ -664,7 +667,7 @@ NextPage(Source *source)
 
 	foreach(lc, source->runs)
 	{
-		ListPage	   *page;
+		ListPage   *page;
 
 		run = lfirst(lc);
 		page = run->stream->refused ? NULL : PageRunNext(run);
@@ -679,7 +682,7 @@ NextPage(Source *source)
 static void
 AddPages(Source *source)
 {
-	ListPage	   *page;
+	ListPage   *page;
 
 	while (list_length(source->pages) < source->connections && (page = NextPage(source)) != NULL)
 	{

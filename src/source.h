@@ -36,8 +36,8 @@ typedef struct SourceOptions
 	const char *since;			/* incremental: time as the stream writes it,
 								 * else NULL */
 	SourceRecord record;
-	void		(*idle) (void *arg);	/* called between waits, no transaction
-										 * open */
+	void		(*idle) (void *arg);	/* called between waits, no
+										 * transaction open */
 	void		(*renewed) (void *arg); /* the session has a new token */
 	void	   *arg;
 	SourceCount *count;

@@ -119,8 +119,8 @@ struct RecordSplitter
 	bool		is_name;
 	bool		escaped;
 	StringInfoData token;
-	int			escape;			/* string: 1 after a backslash, then 2 to 5 for
-								 * the digits of \u that are left plus one */
+	int			escape;			/* string: 1 after a backslash, then 2 to 5
+								 * for the digits of \u that are left plus one */
 	int			follow;			/* string: bytes of this character to come */
 	unsigned char low;			/* range of the next one */
 	unsigned char high;
@@ -965,7 +965,11 @@ TakeBetween(RecordSplitter *splitter, const char *p)
 	switch (splitter->place)
 	{
 		case AT_VALUE:
-			/* A value behind a comma in an array, behind a colon, or the first */
+
+			/*
+			 * A value behind a comma in an array, behind a colon, or the
+			 * first
+			 */
 			if (splitter->depth > 0 && !splitter->frames[splitter->depth - 1].object)
 				return BeginElement(splitter, p);
 			return BeginValue(splitter, p);

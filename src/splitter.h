@@ -23,8 +23,8 @@ typedef struct SplitterOptions
 	const char *records;		/* "$.results[*]", "$", "$.data.*",
 								 * "$.data[*].fields" ...; NULL where only
 								 * captures are wanted */
-	List	   *captures;		/* of char *: paths of scalars in the envelope,
-								 * "$.next", "$.paging.total" */
+	List	   *captures;		/* of char *: paths of scalars in the
+								 * envelope, "$.next", "$.paging.total" */
 	int64		max_record_bytes;
 	int			max_depth;
 	RecordCallback callback;

@@ -25,7 +25,7 @@ TalkHttp(void)
 	if (http == NULL)
 	{
 		const HttpApi *(*get) (void) = (const HttpApi *(*) (void))
-			load_external_function("$libdir/stakesync_http", "stakesync_http_api", true, NULL);
+		load_external_function("$libdir/stakesync_http", "stakesync_http_api", true, NULL);
 
 		if (get()->version != HTTP_API_VERSION)
 			ereport(ERROR,
@@ -323,7 +323,10 @@ TalkInWorker(CourierTask *task)
 	work.http = TalkHttp();
 	work.client = work.http->open(&options);
 
-	/* a login that a stored connection needs is stored, whatever becomes of the caller */
+	/*
+	 * a login that a stored connection needs is stored, whatever becomes of
+	 * the caller
+	 */
 	if (OidIsValid(work.session->schema) && SessionNeedsToken(work.session))
 		BackgroundWorkerInitializeConnectionByOid(task->database, InvalidOid, 0);
 

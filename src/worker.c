@@ -60,8 +60,8 @@ StakesyncWorkerMain(Datum arg)
 		proc_exit(0);
 
 	/*
-	 * A merge of many people is costly enough to be compiled, which takes more
-	 * memory than all the rest, and time that one run never earns back
+	 * A merge of many people is costly enough to be compiled, which takes
+	 * more memory than all the rest, and time that one run never earns back
 	 */
 	SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	if (task->kind == COURIER_TALK)

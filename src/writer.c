@@ -16,7 +16,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
+#include "attempt.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -25,7 +25,6 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "writer.h"
 
 /* An array of the changes in a range of the writer's rows */
@@ -60,53 +59,32 @@ WriterExecute(Writer *writer, const char *statement, Datum change_ids)
 	return Execute(statement, change_ids, CompanyCaller());
 }
 
-/* True if an error is not the fault of a row */
-static bool
-ErrorIsGeneral(int sqlerrcode)
+/* Rows to write */
+typedef struct WriterRange
 {
-	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
-	{
-		case MAKE_SQLSTATE('4', '0', '0', '0', '0'):	/* rolled back */
-		case MAKE_SQLSTATE('5', '3', '0', '0', '0'):	/* out of something */
-		case MAKE_SQLSTATE('5', '7', '0', '0', '0'):	/* cancelled, shut down */
-		case MAKE_SQLSTATE('5', '8', '0', '0', '0'):	/* the system */
-		case MAKE_SQLSTATE('X', 'X', '0', '0', '0'):	/* internal */
-			return true;
-	}
-	return false;
+	Writer	   *writer;
+	Datum		change_ids;
+} WriterRange;
+
+/* Write a range */
+static void
+WriteRange(void *arg)
+{
+	WriterRange *range = arg;
+
+	(void) WriterExecute(range->writer, range->writer->write, range->change_ids);
 }
 
 /* Try to write a range in a subtransaction; NULL, or why not */
 static ErrorData *
 TryRange(Writer *writer, int low, int high)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-	Datum		change_ids = MakeArray(writer, low, high);
+	WriterRange range = {writer, MakeArray(writer, low, high)};
+	ErrorData  *error;
 
 	CHECK_FOR_INTERRUPTS();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		(void) WriterExecute(writer, writer->write, change_ids);
-		ReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-	}
-	PG_END_TRY();
-
-	if (error != NULL && ErrorIsGeneral(error->sqlerrcode))
+	error = Attempt(WriteRange, &range, true);
+	if (error != NULL && AttemptErrorIsGeneral(error->sqlerrcode))
 		ReThrowError(error);
 	return error;
 }

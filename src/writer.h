@@ -24,9 +24,9 @@ typedef struct Writer
 	int64		sync_id;
 
 	/*
-	 * Statements on the changes $1 (bigint[]), acting for $2 (name of a role).
-	 * write does it; failed notes that a change cannot be done, because of $2;
-	 * pairs finds changes that go together, or is NULL.
+	 * Statements on the changes $1 (bigint[]), acting for $2 (name of a
+	 * role). write does it; failed notes that a change cannot be done,
+	 * because of $2; pairs finds changes that go together, or is NULL.
 	 */
 	const char *write;
 	const char *failed;
