@@ -323,7 +323,7 @@ probe_roots(PG_FUNCTION_ARGS)
 
 /* Copy a text, to show reads beyond it to valgrind */
 static char *
-CopyText(text *original, size_t *length)
+CopyText(text * original, size_t *length)
 {
 	char	   *copy;
 
@@ -396,7 +396,7 @@ typedef struct SpeedRun
 	MemoryContext context;
 	int64		bytes;
 	int64		faults;
-} SpeedRun;
+}			SpeedRun;
 
 /* Count a record, mapping it if there is a mapping */
 static void
@@ -426,7 +426,7 @@ CpuSeconds(void)
 
 /* Split a page again and again; megabytes per second */
 static double
-MeasureRun(SpeedRun *run, const char *records, const char *data, size_t length, int times)
+MeasureRun(SpeedRun * run, const char *records, const char *data, size_t length, int times)
 {
 	SplitterOptions options = {0};
 	double		start = CpuSeconds();
@@ -486,7 +486,7 @@ probe_fields(PG_FUNCTION_ARGS)
 	{
 		const FieldInfo *field = FieldAt(i);
 		const char *row[7] = {field->name, field_kinds[field->kind], type_names[field->type],
-			field->choices, field->label, field->on_card ? "card" : NULL, field->import};
+		field->choices, field->label, field->on_card ? "card" : NULL, field->import};
 
 		AddRow(rsinfo, row);
 	}

@@ -4,9 +4,10 @@ package StakesyncPeople;
 use strict;
 use warnings;
 use Exporter 'import';
+use StakesyncSim;
 use Test::More ();
 
-our @EXPORT_OK = qw(phone_number read_people same_people sorted text);
+our @EXPORT_OK = qw(day phone_number read_people same_people sorted text);
 
 # Differences that are shown before only their number is
 my $MOST_SHOWN = 8;
@@ -30,14 +31,12 @@ sub read_all
 
 	do
 	{
-		my $page = $sim->get("/hris/v1/$list?page_size=100" . (defined $next ? '&cursor=' . escaped($next) : ''));
+		my $page = $sim->get("/hris/v1/$list?page_size=100" . (defined $next ? '&cursor=' . StakesyncSim::escaped($next) : ''));
 		push @all, @{ $page->{results} };
 		$next = $page->{next};
 	} while (defined $next);
 	return @all;
 }
-
-sub escaped { return $_[0] =~ s/([^A-Za-z0-9])/sprintf '%%%02X', ord $1/ger }
 
 sub facts
 {

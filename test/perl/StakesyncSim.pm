@@ -179,6 +179,21 @@ sub send_json
 	return from_json($answer->{body});
 }
 
+# POST of a form; gives the answer, whatever it is
+sub send_form
+{
+	my ($self, $path, %form) = @_;
+	return $self->request(POST => $path, body => join('&', map { "$_=" . escaped($form{$_}) } sort keys %form),
+		headers => { 'Content-Type' => 'application/x-www-form-urlencoded' });
+}
+
+# Bytes percent-encoded
+sub escaped
+{
+	my ($text) = @_;
+	return $text =~ s/([^A-Za-z0-9_.~-])/sprintf '%%%02X', ord $1/ger;
+}
+
 sub expect { my ($self) = @_; return $self->get('/control/expect') }
 
 sub requests { my ($self) = @_; return $self->get('/control/requests') }

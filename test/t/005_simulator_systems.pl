@@ -19,6 +19,20 @@ my $sim = StakesyncSim->start(today => $TODAY, people => 120);
 my $expect = $sim->expect;
 my (%login, @merge, %merge);
 
+# Poll for a state; one that never comes ends the test
+sub wait_until
+{
+	my ($reached, $what) = @_;
+	my $end = time + 30;
+
+	until ($reached->())
+	{
+		die "waited in vain for $what\n" if time > $end;
+		select undef, undef, undef, 0.01;
+	}
+	return;
+}
+
 # Limits are for the tests of limits
 sub start_afresh
 {
@@ -61,18 +75,6 @@ sub search
 
 sub found { return @{ data_of(search(@_))->{employees} } }
 
-sub form
-{
-	my ($path, %form) = @_;
-	return $sim->request(POST => $path, body => join('&', map { "$_=" . escaped($form{$_}) } sort keys %form), headers => { 'Content-Type' => $FORM });
-}
-
-sub escaped
-{
-	my ($text) = @_;
-	return $text =~ s/([^A-Za-z0-9_.~-])/sprintf '%%%02X', ord $1/ger;
-}
-
 # All employees of Personio as {attribute: value} by id
 sub personio_people
 {
@@ -100,7 +102,7 @@ sub read_merge
 	do
 	{
 		my $page = $sim->get('/hris/v1/employees?page_size=100&expand=employments,groups,home_location,manager,work_location'
-			. (defined $next ? '&cursor=' . escaped($next) : ''));
+			. (defined $next ? '&cursor=' . StakesyncSim::escaped($next) : ''));
 		push @merge, @{ $page->{results} };
 		$next = $page->{next};
 	} while (defined $next);
@@ -137,13 +139,13 @@ subtest 'tokens of Personio' => sub {
 	my $credentials = $sim->credentials('personio');
 	my %given = %$credentials;
 	my $token = sub { from_json($_[0]{body})->{data}{token} };
-	my $answer = form('/v1/auth', %given);
+	my $answer = $sim->send_form('/v1/auth', %given);
 
 	is($answer->{status}, 200, 'by form');
 	is(from_json($answer->{body})->{data}{expires_in}, 86400, 'for a day');
 	is($token->($answer), $sim->send_json('/v1/auth', \%given)->{data}{token}, 'by JSON the same one again');
-	is(form('/v1/auth', client_id => $given{client_id})->{status}, 400, 'no secret');
-	is(form('/v1/auth', %given, client_secret => 'other')->{status}, 403, 'another secret');
+	is($sim->send_form('/v1/auth', client_id => $given{client_id})->{status}, 400, 'no secret');
+	is($sim->send_form('/v1/auth', %given, client_secret => 'other')->{status}, 403, 'another secret');
 	is($sim->request(GET => $EMPLOYEES)->{body}, '{"error":{"code":401,"message":"Authorization is not provided"},"success":false}', 'no token');
 	is($sim->request(GET => $EMPLOYEES, headers => { Authorization => 'Bearer papi-other' })->{status}, 403, 'another token');
 	is(call(personio => GET => $EMPLOYEES)->{headers}{authorization}, $login{personio}{Authorization}, 'an answer names the token');
@@ -152,28 +154,28 @@ subtest 'tokens of Personio' => sub {
 	is(status_of(personio => GET => $EMPLOYEES), 401, 'and are refused');
 	$sim->switch('personio', expired_status => 403);
 	is(status_of(personio => GET => $EMPLOYEES), 403, 'the other way');
-	isnt($token->(form('/v1/auth', %given)), $token->($answer), 'a new one comes');
+	isnt($token->($sim->send_form('/v1/auth', %given)), $token->($answer), 'a new one comes');
 	$sim->switch('personio', auth_per_minute => 2);
-	is(join(' ', map { form('/v1/auth', %given)->{status} } 1 .. 3), '200 200 429', 'so many a minute');
+	is(join(' ', map { $sim->send_form('/v1/auth', %given)->{status} } 1 .. 3), '200 200 429', 'so many a minute');
 
 	start_afresh();
 	$answer = $sim->request(POST => '/v2/auth/token', body => bytes_of({ %given, grant_type => 'client_credentials' }), headers => { 'Content-Type' => $JSON });
 	is($answer->{status}, 400, 'v2: no JSON');
 	is_deeply(from_json($answer->{body})->{meta}{missing_parameters}, [qw(grant_type client_id client_secret)], 'it sees no members');
-	$answer = from_json(form('/v2/auth/token', %given, grant_type => 'client_credentials', scope => 'personio:persons:read')->{body});
+	$answer = from_json($sim->send_form('/v2/auth/token', %given, grant_type => 'client_credentials', scope => 'personio:persons:read')->{body});
 	is("$answer->{token_type} $answer->{scope}", 'Bearer personio:persons:read', 'v2: by form');
 	is($sim->request(GET => '/v2/persons', headers => { Authorization => "Bearer $answer->{access_token}" })->{status}, 200, 'for persons');
 	is($sim->request(GET => $EMPLOYEES, headers => { Authorization => "Bearer $answer->{access_token}" })->{status}, 403, 'for nothing else');
-	is(form('/v2/auth/token', %given, grant_type => 'client_credentials', scope => 'all')->{status}, 400, 'unknown scope');
-	is(form('/v2/auth/token', %given, grant_type => 'password')->{status}, 400, 'unknown grant type');
-	is(form('/v2/auth/token', %given, client_secret => 'x', grant_type => 'client_credentials')->{status}, 401, 'another secret');
-	is(form('/v2/auth/revoke', token => $answer->{access_token})->{body}, '', 'revoked');
+	is($sim->send_form('/v2/auth/token', %given, grant_type => 'client_credentials', scope => 'all')->{status}, 400, 'unknown scope');
+	is($sim->send_form('/v2/auth/token', %given, grant_type => 'password')->{status}, 400, 'unknown grant type');
+	is($sim->send_form('/v2/auth/token', %given, client_secret => 'x', grant_type => 'client_credentials')->{status}, 401, 'another secret');
+	is($sim->send_form('/v2/auth/revoke', token => $answer->{access_token})->{body}, '', 'revoked');
 	is($sim->request(GET => '/v2/persons', headers => { Authorization => "Bearer $answer->{access_token}" })->{status}, 401, 'and refused');
 	$sim->switch('personio', v1 => 0);
 	is(status_of(personio => GET => $EMPLOYEES), 404, 'v1 taken away');
 	is(status_of(personio => GET => '/v2/persons'), 200, 'v2 stays');
 	$sim->switch('personio', v1 => 1, v1_auth => 0);
-	is(form('/v1/auth', %given)->{status} . ' ' . status_of(personio => GET => $EMPLOYEES), '404 200', 'the login of v1 alone');
+	is($sim->send_form('/v1/auth', %given)->{status} . ' ' . status_of(personio => GET => $EMPLOYEES), '404 200', 'the login of v1 alone');
 	is($sim->post('/control/key', { provider => 'personio' })->{client_secret}, 'personio-test-key-1', 'another secret from now on');
 	like(eval { $sim->switch('personio', nonsense => 1) } // $@, qr/no switch nonsense/, 'unknown switch');
 	start_afresh();
@@ -191,7 +193,7 @@ subtest 'pages of Personio' => sub {
 	is(scalar keys %{ personio_people('&attributes%5B%5D=id') }, 120, 'everybody');
 	is_deeply([ sort keys %{ get_personio("$EMPLOYEES?limit=1&attributes%5B%5D=email&attributes%5B%5D=dynamic_2401&attributes%5B%5D=none")->{data}[0]{attributes} } ],
 		[qw(dynamic_2401 email id)], 'attributes[] repeated; id comes anyway, what is unknown does not');
-	is(scalar @{ get_personio("$EMPLOYEES?email=" . escaped($merge{'000001'}{work_email}))->{data} }, 1, 'by email');
+	is(scalar @{ get_personio("$EMPLOYEES?email=" . StakesyncSim::escaped($merge{'000001'}{work_email}))->{data} }, 1, 'by email');
 	is(get_personio("$EMPLOYEES/4007")->{data}{attributes}{dynamic_2401}{value}, '000001', 'one by id');
 	is(status_of(personio => GET => "$EMPLOYEES/99"), 404, 'unknown id');
 	is(status_of(personio => POST => $EMPLOYEES), 405, 'unknown method');
@@ -204,10 +206,10 @@ subtest 'pages of Personio' => sub {
 subtest 'changes in Personio' => sub {
 	my ($moved, $named) = map { $_->{employee_number} } (grep { $_->{employment_status} eq 'ACTIVE' && $_->{employee_number} =~ /^0/ } values %merge)[ 3, 4 ];
 	my $since = substr StakesyncSim::Store::moment_text(StakesyncSim::Store::now_micros()), 0, 19;
-	my $changed = sub { get_personio("$EMPLOYEES?updated_since=" . escaped($since) . "$_[0]") };
+	my $changed = sub { get_personio("$EMPLOYEES?updated_since=" . StakesyncSim::escaped($since) . "$_[0]") };
 
 	is($changed->('')->{metadata}{total_elements}, 0, 'nobody yet');
-	sleep 1;
+	wait_until(sub { StakesyncSim::Store::moment_text(StakesyncSim::Store::now_micros()) gt "$since~" }, 'another second');
 	$sim->change($moved, city => 'Bern');
 	$sim->change($named, last_name => 'Straße');
 	is($changed->('&limit=1')->{metadata}{total_elements}, 2, 'two');
@@ -281,7 +283,7 @@ subtest 'people of Personio' => sub {
 subtest 'second API of Personio' => sub {
 	my ($path, @persons, $answer, $person) = '/v2/persons?limit=50';
 	my %number = map { $_->{id} => $_->{dynamic_2401} } values %{ personio_people('&attributes%5B%5D=dynamic_2401') };
-	my ($moment, $url) = (escaped(StakesyncSim::Store::moment_text(StakesyncSim::Store::now_micros())), $sim->url);
+	my ($moment, $url) = (StakesyncSim::escaped(StakesyncSim::Store::moment_text(StakesyncSim::Store::now_micros())), $sim->url);
 
 	while (defined $path)
 	{
@@ -420,8 +422,7 @@ subtest 'limits of HiBob' => sub {
 	cmp_ok($answers[3]{headers}{'x-ratelimit-reset'}, '<=', time + 2, 'and until when');
 	cmp_ok($answers[3]{headers}{'x-ratelimit-reset'}, '>=', time - 1, 'as an epoch');
 	is(status_of(hibob => GET => '/v1/company/people/fields'), 200, 'other calls go on');
-	sleep 1;
-	select undef, undef, undef, 0.05;
+	wait_until(sub { time > $answers[3]{headers}{'x-ratelimit-reset'} + 0.05 }, 'the reset');
 	is(search(fields => ['root.id'])->{status}, 200, 'until then');
 
 	start_afresh();
@@ -433,8 +434,7 @@ subtest 'limits of HiBob' => sub {
 	is($refused->(), 401, 'one more');
 	is(search(fields => ['root.id'])->{status}, 403, 'and nobody gets through');
 	is_deeply([ @{ $sim->requests->{systems}{hibob} }{qw(unauthorized blocked_answers blocked)} ], [ 50, 1, bool(1) ], 'as the counters say');
-	sleep 1;
-	select undef, undef, undef, 0.05;
+	wait_until(sub { !$sim->requests->{systems}{hibob}{blocked} }, 'the end of the block');
 	is(search(fields => ['root.id'])->{status}, 200, 'for a time');
 	start_afresh();
 };
@@ -449,7 +449,7 @@ subtest 'made-up system' => sub {
 	is($get->('me')->{company}{value}, 'Lindwurm AG', 'a session');
 
 	# Paging in each style
-	do { my $page = $get->('workers?size=50' . (defined $next ? '&after=' . escaped($next) : '')); push @workers, @{ $page->{items} }; $next = $page->{after} } while (defined $next);
+	do { my $page = $get->('workers?size=50' . (defined $next ? '&after=' . StakesyncSim::escaped($next) : '')); push @workers, @{ $page->{items} }; $next = $page->{after} } while (defined $next);
 	is(scalar(grep { !$seen{ $_->{item}{id} }++ } @workers), 120, 'by cursor');
 	is($workers[0]{item}{first_name}{label}, 'First name', 'values with labels');
 	$next = '/generic/workers?size=100&style=url';
@@ -523,10 +523,10 @@ subtest 'login at a website' => sub {
 	my $authorize = sub {
 		my (%more) = @_;
 		my %query = (client_id => $credentials->{client_id}, redirect_uri => $back, state => 's +1', scope => 'people', %more);
-		return $sim->request(GET => '/oauth/authorize?' . join '&', map { "$_=" . escaped($query{$_}) } sort keys %query);
+		return $sim->request(GET => '/oauth/authorize?' . join '&', map { "$_=" . StakesyncSim::escaped($query{$_}) } sort keys %query);
 	};
 	my $code = sub { ($_[0]{headers}{location} // '') =~ /code=([^&]*)/ ? $1 =~ s/%(..)/chr hex $1/ger : undef };
-	my $tokens = sub { form('/oauth/token', %$credentials, @_) };
+	my $tokens = sub { $sim->send_form('/oauth/token', %$credentials, @_) };
 	my ($answer, $given, $again);
 
 	$answer = $authorize->();
@@ -552,7 +552,7 @@ subtest 'login at a website' => sub {
 	$sim->expire_tokens('oauth');
 	is($sim->request(GET => '/generic/me', headers => { Authorization => "Bearer $given->{access_token}" })->{status}, 401, 'expired');
 	is($tokens->(grant_type => 'client_credentials')->{status}, 200, 'without a person');
-	is(form('/oauth/revoke', token => $again->{refresh_token})->{status}, 200, 'revoked');
+	is($sim->send_form('/oauth/revoke', token => $again->{refresh_token})->{status}, 200, 'revoked');
 	is($tokens->(grant_type => 'refresh_token', refresh_token => $again->{refresh_token})->{status}, 400, 'and refused');
 	$sim->switch('oauth', deny => 1);
 	like($authorize->()->{headers}{location}, qr/error=access_denied/, 'denied');

@@ -11,7 +11,6 @@ use Test::More;
 my $TODAY = '2026-03-10';
 my $DATASET = '/api/v2/datasets/employee/data';
 my $REPORT = '/api/v1/reports/custom?format=JSON&onlyCurrent=false';
-my $FORM = 'application/x-www-form-urlencoded';
 my @SCOPES = map { "$_.readonly" } qw(employees employments job-positions departments legal-entities business-establishments
   employment-templates employee-personal-records employee-attributes);
 my $sim = StakesyncSim->start(today => $TODAY, people => 120);
@@ -34,21 +33,9 @@ sub start_afresh
 
 sub v5_token
 {
-	my $answer = form('/connect/token', grant_type => 'client_credentials', client_id => 'lucca-test-client',
+	my $answer = $sim->send_form('/connect/token', grant_type => 'client_credentials', client_id => 'lucca-test-client',
 		client_secret => 'lucca-test-secret', scope => "@SCOPES", @_);
 	return $answer->{status} == 200 ? from_json($answer->{body})->{access_token} : $answer->{body};
-}
-
-sub form
-{
-	my ($path, %form) = @_;
-	return $sim->request(POST => $path, body => join('&', map { "$_=" . escaped($form{$_}) } sort keys %form), headers => { 'Content-Type' => $FORM });
-}
-
-sub escaped
-{
-	my ($text) = @_;
-	return $text =~ s/([^A-Za-z0-9_.~-])/sprintf '%%%02X', ord $1/ger;
 }
 
 # One call with the login of its system
@@ -120,7 +107,7 @@ sub read_merge
 	do
 	{
 		my $page = $sim->get('/hris/v1/employees?page_size=100&expand=employments,groups,home_location,manager'
-			. (defined $next ? '&cursor=' . escaped($next) : ''));
+			. (defined $next ? '&cursor=' . StakesyncSim::escaped($next) : ''));
 		$merge{ $_->{remote_id} + 0 } = $_ for @{ $page->{results} };
 		$next = $page->{next};
 	} while (defined $next);
@@ -238,7 +225,7 @@ subtest 'BambooHR: report' => sub {
 
 subtest 'BambooHR: one by one' => sub {
 	my $pending = (grep { $_->{employment_status} eq 'PENDING' && defined merge_job($_)->{job_title} } values %merge)[0]{remote_id} + 0;
-	my $since = escaped(now_text());
+	my $since = StakesyncSim::escaped(now_text());
 	my ($directory, $changed, @rows);
 
 	is_deeply([ sort keys %{ got(bamboohr => '/api/v1/employees/4007') } ], [qw(firstName id lastName)], 'two fields unless told');
@@ -301,14 +288,14 @@ subtest 'BambooHR: OAuth' => sub {
 
 	is(status_of(bamboohr => GET => '/api/v1/employees'), 401, 'the list of employees takes no key');
 	$answer = $sim->request(GET => '/authorize.php?request=authorize&response_type=code&client_id=oauth-test-client&state=s1&scope='
-		. escaped('employee offline_access') . '&redirect_uri=' . escaped($back));
+		. StakesyncSim::escaped('employee offline_access') . '&redirect_uri=' . StakesyncSim::escaped($back));
 	is($answer->{status}, 302, 'sent back');
 	($code) = $answer->{headers}{location} =~ /code=([^&]+)/;
 	$code =~ s/%([0-9A-F]{2})/chr hex $1/ge;
-	$tokens = data_of(form('/token.php?request=token', grant_type => 'authorization_code', code => $code, redirect_uri => $back,
+	$tokens = data_of($sim->send_form('/token.php?request=token', grant_type => 'authorization_code', code => $code, redirect_uri => $back,
 		client_id => 'oauth-test-client', client_secret => 'oauth-test-secret'));
 	ok($tokens->{refresh_token}, 'offline_access brings a refresh token');
-	is(form('/token.php', grant_type => 'refresh_token')->{status}, 400, 'request=token is wanted');
+	is($sim->send_form('/token.php', grant_type => 'refresh_token')->{status}, 400, 'request=token is wanted');
 	$login{oauth} = { Authorization => "Bearer $tokens->{access_token}", Accept => 'application/json' };
 	$page = got(oauth => '/api/v1/employees?page%5Blimit%5D=100&fields=workEmail,ssn');
 	is($page->{meta}{total}, 120, 'all');
@@ -316,7 +303,7 @@ subtest 'BambooHR: OAuth' => sub {
 	is_deeply([ sort keys %{ $page->{data}[0] } ], [qw(_restrictedFields employeeId firstName jobTitleName lastName photoUrl preferredName status workEmail)], 'a fixed set and what is allowed');
 	$next = $page->{_links}{next}{href} =~ s{^http://[^/]+}{}r;
 	is(scalar @{ got(oauth => $next)->{data} }, 20, 'next page by link');
-	is(scalar @{ got(oauth => '/api/v1/employees?page%5Blimit%5D=100&page%5Bafter%5D=' . escaped($page->{meta}{page}{nextCursor}))->{data} }, 20, 'by cursor');
+	is(scalar @{ got(oauth => '/api/v1/employees?page%5Blimit%5D=100&page%5Bafter%5D=' . StakesyncSim::escaped($page->{meta}{page}{nextCursor}))->{data} }, 20, 'by cursor');
 	is(from_json(call(oauth => GET => '/api/v1/employees?page%5Bafter%5D=x')->{body})->{error}{code}, 'BadPage', 'no cursor');
 	is(got(oauth => '/api/v1/employees?filter%5Bstatus%5D=active')->{meta}{total}, $expect->{active}, 'filter');
 	is(status_of(oauth => POST => $DATASET, body => '{"fields":["eeid"]}', headers => { 'Content-Type' => 'application/json' }), 200, 'the dataset takes the token');
@@ -445,11 +432,11 @@ subtest 'Lucca: tokens' => sub {
 	my $answer = $sim->request(POST => '/connect/token', body => to_json(\%good), headers => { 'Content-Type' => 'application/json' });
 
 	is($answer->{status}, 400, 'no JSON');
-	is(from_json(form('/connect/token', %good, client_secret => 'x')->{body})->{error}, 'invalid_client', 'wrong secret');
-	is(from_json(form('/connect/token', %good, scope => $_)->{body})->{error}, 'invalid_scope', "scope: '$_'") for '', 'everything';
-	$answer = data_of(form('/connect/token', %good));
+	is(from_json($sim->send_form('/connect/token', %good, client_secret => 'x')->{body})->{error}, 'invalid_client', 'wrong secret');
+	is(from_json($sim->send_form('/connect/token', %good, scope => $_)->{body})->{error}, 'invalid_scope', "scope: '$_'") for '', 'everything';
+	$answer = data_of($sim->send_form('/connect/token', %good));
 	is_deeply([ @$answer{qw(expires_in token_type scope)} ], [ 1200, 'Bearer', 'employees.readonly' ], 'token');
-	is(data_of(form('/connect/token', %good))->{access_token}, $answer->{access_token}, 'the same again');
+	is(data_of($sim->send_form('/connect/token', %good))->{access_token}, $answer->{access_token}, 'the same again');
 	$login{narrow} = { Authorization => "Bearer $answer->{access_token}", 'Api-Version' => '2024-11-01' };
 	is(status_of(narrow => GET => $path), 200, 'within its scope');
 	is(status_of(narrow => GET => '/lucca-api/employments'), 403, 'and not beyond');
@@ -460,7 +447,7 @@ subtest 'Lucca: tokens' => sub {
 	is(status_of(narrow => GET => $path, headers => { 'Api-Version' => '2020-01-01' }), 400, 'another version');
 	$sim->expire_tokens('lucca');
 	is(status_of(narrow => GET => $path), 401, 'expired');
-	isnt(data_of(form('/connect/token', %good))->{access_token}, undef, 'another one');
+	isnt(data_of($sim->send_form('/connect/token', %good))->{access_token}, undef, 'another one');
 	start_afresh();
 };
 

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use utf8;
 use PostgreSQL::Test::Cluster;
+use StakesyncPeople qw(day text);
 use StakesyncSim::Json qw(from_json);
 use StakesyncTest;
 use Test::More;
@@ -66,17 +67,6 @@ sub expected
 	$person{changes_on} = min_text(grep { $_ gt $today } map { day($_->{effective_date}) // () } @{ $record->{employments} });
 	return \%person;
 }
-
-# Texts lose the blanks around them, and are else as they came
-sub text
-{
-	my ($text) = @_;
-	return undef unless defined $text;
-	$text =~ s/^\s+|\s+$//g;
-	return $text eq '' ? undef : $text;
-}
-
-sub day { return defined $_[0] ? substr $_[0], 0, 10 : undef }
 
 sub min_text { return (sort @_)[0] }
 

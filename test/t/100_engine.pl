@@ -4,6 +4,7 @@ use warnings;
 use utf8;
 use POSIX qw(ceil);
 use StakesyncDefinition qw($EXAMPLE %MEMBER $ORIGIN definition fetch_call mapping quoted);
+use StakesyncPeople qw(text);
 use StakesyncSim::Json qw(from_json to_json);
 use StakesyncSession;
 use Test::More;
@@ -84,15 +85,6 @@ sub workers
 }
 
 sub changed { %worker = (); return }
-
-# Texts lose the blanks around them
-sub text
-{
-	my ($text) = @_;
-	return undef unless defined $text;
-	$text =~ s/^\s+|\s+$//g;
-	return $text eq '' ? undef : $text;
-}
 
 # What a connection holds of everybody is what the simulator tells, and nobody else is there
 sub everyone
